@@ -1,0 +1,1 @@
+//! Codecs of Automerge's compressed columns, run by run.

@@ -1,0 +1,1 @@
+//! Derive macros that write Rust values into documents and read them back.

@@ -1,0 +1,1 @@
+//! The CRDT engine: an Automerge document at the cost of the change.

@@ -1,0 +1,1 @@
+//! The notes domain: how notes, folders and profiles lie in documents.

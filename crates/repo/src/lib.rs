@@ -1,0 +1,1 @@
+//! Runs the hub: performs its effects and hands out document handles.

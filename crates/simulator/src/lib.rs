@@ -1,0 +1,1 @@
+//! Deterministic network, clock and faulty disk for tests.

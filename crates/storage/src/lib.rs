@@ -1,0 +1,1 @@
+//! Durable chunks, sync states and the search index.

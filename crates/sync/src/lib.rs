@@ -1,0 +1,1 @@
+//! The sync protocol without I/O: sessions, wire messages, the hub.

@@ -1,0 +1,1 @@
+//! Dials and accepts WebSocket streams of binary messages.

@@ -1,0 +1,1 @@
+//! Tests across crates, against Automerge and against the real window.
