@@ -1,2 +1,75 @@
-//! Set-up, run, test, tidy and bindings.
-fn main() {}
+//! The project's own commands: set-up, run, demo, test, tidy, bindings and everything that CI checks.
+//!
+//! Each command first sets up what it needs and is missing, so that a fresh machine needs only the
+//! Rust toolchain, Node.js and this repository. Nothing is installed unasked, except where the
+//! variable `CI` is set.
+
+mod bindings;
+mod ci;
+mod display;
+mod run;
+mod setup;
+mod step;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set-up, run, test and checks of Rejoin")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sets up what is missing, builds the app and opens it.
+    Run {
+        /// Whose notes to open.
+        #[arg(long)]
+        profile: Option<String>,
+    },
+    /// Opens two windows of two people with a server between them.
+    Demo,
+    /// Sets up what is missing and runs every test.
+    Test {
+        /// Only these: `ui`, `rust`, `window`. All when none is named.
+        only: Vec<test::Part>,
+    },
+    /// Checks dependency direction, file heads, sizes and names.
+    Tidy,
+    /// Writes the TypeScript types of the UI's port from the Rust types.
+    Bindings {
+        /// Writes nothing, and fails when the file differs.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Everything that must be green: formatting, tidy, tests, lints and documentation.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match execute(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<()> {
+    std::env::set_current_dir(step::root())?;
+    match command {
+        Command::Run { profile } => run::run(profile.as_deref()),
+        Command::Demo => run::demo(),
+        Command::Test { only } => test::test(&only),
+        Command::Tidy => step::step("tidy", tidy::tidy),
+        Command::Bindings { check } => bindings::bindings(check),
+        Command::Ci => ci::ci(),
+    }
+}
