@@ -1,0 +1,268 @@
+import { MapMode } from "@codemirror/state";
+import { describe, expect, test } from "vitest";
+import { MemoryDocument } from "../backend/memory-document";
+import { compositionHold } from "./collab";
+import { peerCarets } from "./peers";
+import { Random, Schedule, settle, SimulatedWindow, type SimulatedWindowOptions } from "./simulation";
+
+const iterations = Number(process.env["ITERATIONS"] ?? 150);
+const firstSeed = Number(process.env["SEED"] ?? 1);
+
+/** Each typed character is used once, so its fate can be followed. */
+class Alphabet {
+  private next = 0x4e00;
+
+  take(count: number): string {
+    let text = "";
+    for (let i = 0; i < count; i += 1) text += String.fromCharCode(this.next++);
+    return text;
+  }
+}
+
+interface World {
+  random: Random;
+  schedule: Schedule;
+  document: MemoryDocument;
+  windows: SimulatedWindow[];
+  alphabet: Alphabet;
+  typed: Set<string>;
+  deleted: Set<string>;
+}
+
+function world(seed: number, options: SimulatedWindowOptions[], text = "the first line\nthe second line\n"): World {
+  const random = new Random(seed);
+  const schedule = new Schedule();
+  const document = new MemoryDocument(text);
+  const windows = options.map((each) => new SimulatedWindow(document, schedule, random, each));
+  const result = { random, schedule, document, windows, alphabet: new Alphabet(), typed: new Set<string>(), deleted: new Set<string>() };
+  for (const window of windows) watchCaret(window);
+  return result;
+}
+
+/** The caret stays right behind the character that it was behind, if that is still there. */
+function watchCaret(window: SimulatedWindow): void {
+  window.surface.onRemote = (transaction) => {
+    if (transaction.selection) return;
+    const before = transaction.startState.selection.main.head;
+    const left = transaction.startState.doc.sliceString(before - 1, before);
+    if (before === 0 || left < "\u4e00") return;
+    if (transaction.changes.mapPos(before, -1, MapMode.TrackBefore) === null) return;
+    const text = transaction.newDoc.toString();
+    const now = text.indexOf(left);
+    if (now >= 0) expect(transaction.state.selection.main.head, "the caret stays with its text").toBe(now + 1);
+  };
+}
+
+function type(world: World, window: SimulatedWindow): void {
+  const { random } = world;
+  const { state } = window.surface;
+  const head = random.chance(0.7) ? state.selection.main.head : random.below(state.doc.length + 1);
+  if (random.chance(0.75) || state.doc.length === 0) {
+    const insert = world.alphabet.take(1 + random.below(random.chance(0.1) ? 20 : 3));
+    for (const character of insert) world.typed.add(character);
+    window.surface.dispatch({ changes: { from: head, insert }, selection: { anchor: head + insert.length }, userEvent: "input" });
+  } else {
+    const from = Math.max(0, head - 1 - random.below(4));
+    for (const character of state.doc.sliceString(from, head)) world.deleted.add(character);
+    window.surface.dispatch({ changes: { from, to: head }, selection: { anchor: from }, userEvent: "delete" });
+  }
+}
+
+function checkVersions(world: World): void {
+  for (const window of world.windows) {
+    const expected = window.texts.get(window.session.version);
+    if (window.session.textAtVersion.toString() !== expected?.toString()) {
+      expect(window.session.textAtVersion.toString(), `text at version ${window.session.version}`).toBe(expected?.toString());
+    }
+  }
+}
+
+async function run(world: World, act: (window: SimulatedWindow) => void, acts = 60): Promise<void> {
+  let left = acts;
+  const { random, schedule } = world;
+  const next = () => {
+    left -= 1;
+    act(world.windows[random.below(world.windows.length)]!);
+    if (left > 0) schedule.after(random.below(25), next);
+  };
+  schedule.after(0, next);
+  for (let steps = 0; !schedule.idle; steps += 1) {
+    if (steps > 40_000) throw new Error("the windows do not come to rest");
+    await schedule.step();
+    checkVersions(world);
+  }
+  for (const window of world.windows) {
+    expect(window.session.settled).toBe(true);
+    expect(window.surface.text).toBe(window.window.text.toString());
+  }
+}
+
+function expectSameText(world: World): void {
+  for (const window of world.windows) expect(window.surface.text).toBe(world.document.shared.toString());
+}
+
+function expectNothingLost(world: World): void {
+  const text = world.document.shared.toString();
+  for (const character of world.typed) {
+    const times = text.split(character).length - 1;
+    expect(times, `how often ${character} is in the text`).toBe(world.deleted.has(character) ? Math.min(times, 0) : 1);
+  }
+}
+
+async function forEachSeed(check: (seed: number) => Promise<void>): Promise<void> {
+  for (let seed = firstSeed; seed < firstSeed + iterations; seed += 1) {
+    try {
+      await check(seed);
+    } catch (error) {
+      console.error(`failing seed: SEED=${seed} ITERATIONS=1`);
+      throw error;
+    }
+  }
+}
+
+describe("windows on one note", () => {
+  test("agree, and lose no keystroke", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana" }, { name: "ben" }, { name: "cleo" }]);
+      await run(all, (window) => type(all, window));
+      expectSameText(all);
+      expectNothingLost(all);
+    });
+  });
+
+  test("agree when they undo and redo in between, and others' text stays", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana" }, { name: "ben" }]);
+      const byBen = new Set<string>();
+      await run(all, (window) => {
+        const [ana] = all.windows;
+        const before = new Set(all.typed);
+        if (window === ana && all.random.chance(0.35)) {
+          window.session.undo(all.random.chance(0.65) ? "undo" : "redo");
+        } else if (window === ana || all.random.chance(0.8)) {
+          type(all, window);
+          if (window !== ana) for (const character of all.typed) if (!before.has(character)) byBen.add(character);
+        }
+      });
+      expectSameText(all);
+      const text = all.document.shared.toString();
+      for (const character of byBen) if (!all.deleted.has(character)) expect(text).toContain(character);
+    });
+  });
+
+  test("keep a draft apart until it is committed, and then have it once", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana", mode: "batched" }, { name: "ben" }]);
+      const [ana, ben] = all.windows as [SimulatedWindow, SimulatedWindow];
+      const mine = new Set<string>();
+      await run(all, (window) => {
+        const before = new Set(all.typed);
+        type(all, window);
+        if (window === ana) for (const character of all.typed) if (!before.has(character)) mine.add(character);
+        expect([...ben.surface.text].filter((character) => mine.has(character))).toEqual([]);
+      });
+      expectNothingLostIn(all, ana);
+      ana.window.commit("a message");
+      while (!all.schedule.idle) await all.schedule.step();
+      await settle();
+      while (!all.schedule.idle) await all.schedule.step();
+      expectSameText(all);
+      expectNothingLost(all);
+      expect(all.document.log.at(-1)?.message ?? "a message").toBe("a message");
+    });
+  });
+
+  test("reload in the middle of typing, and what the document had taken stays", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana" }, { name: "ben" }]);
+      await run(all, (window) => {
+        if (all.random.chance(0.08)) {
+          window.reload();
+          watchCaret(window);
+        } else type(all, window);
+      });
+      expectSameText(all);
+      const text = all.document.shared.toString();
+      for (const window of all.windows) {
+        for (const changes of window.accepted) {
+          for (const part of changes) {
+            if (typeof part === "number") continue;
+            for (const character of part.slice(1).join("")) {
+              if (!all.deleted.has(character as string)) expect(text).toContain(character);
+            }
+          }
+        }
+      }
+    });
+  });
+
+  test("start over from the text when replies are lost, without losing or doubling a keystroke", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana", loss: 0.2 }]);
+      await run(all, (window) => type(all, window));
+      expectSameText(all);
+      expectNothingLost(all);
+    });
+  });
+});
+
+function expectNothingLostIn(world: World, window: SimulatedWindow): void {
+  for (const character of world.typed) {
+    if (!world.deleted.has(character)) expect(window.surface.text).toContain(character);
+  }
+}
+
+describe("an input method", () => {
+  async function composing(): Promise<{ all: World; ana: SimulatedWindow; ben: SimulatedWindow }> {
+    const all = world(7, [{ name: "ana" }, { name: "ben" }], "");
+    const [ana, ben] = all.windows as [SimulatedWindow, SimulatedWindow];
+    ana.surface.composing = true;
+    ben.surface.dispatch({ changes: { from: 0, insert: "from ben" } });
+    await settle();
+    return { all, ana, ben };
+  }
+
+  async function until(all: World, time: number): Promise<void> {
+    all.schedule.after(time - all.schedule.now, () => undefined);
+    while (all.schedule.now < time) await all.schedule.step();
+  }
+
+  test("holds others' changes until it has finished", async () => {
+    const { all, ana } = await composing();
+    await until(all, 5000);
+    expect(ana.surface.text).toBe("");
+    ana.surface.dispatch({ changes: { from: 0, insert: "日" } });
+    await until(all, 6000);
+    expect(ana.surface.text).toBe("日");
+    ana.surface.composing = false;
+    ana.session.compositionEnded();
+    while (!all.schedule.idle) await all.schedule.step();
+    expect(ana.surface.text).toBe("from ben日");
+    expectSameText(all);
+  });
+
+  test("holds them for ten seconds at most", async () => {
+    const { all, ana } = await composing();
+    await until(all, compositionHold - 500);
+    expect(ana.surface.text).toBe("");
+    await until(all, compositionHold + 500);
+    expect(ana.surface.text).toBe("from ben");
+  });
+});
+
+describe("others' carets", () => {
+  test("come to rest where the others are", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana" }, { name: "ben" }]);
+      const [ana, ben] = all.windows as [SimulatedWindow, SimulatedWindow];
+      await run(all, (window) => type(all, window), 20);
+      const place = all.random.below(ben.surface.state.doc.length + 1);
+      ben.surface.dispatch({ selection: { anchor: place } });
+      await settle();
+      while (!all.schedule.idle) await all.schedule.step();
+      const [peer] = ana.surface.state.field(peerCarets);
+      expect(peer?.name).toBe("ben");
+      expect(peer?.selection?.head).toBe(ben.surface.state.selection.main.head);
+    });
+  });
+});

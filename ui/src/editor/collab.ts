@@ -1,0 +1,478 @@
+// One window's side of the edit protocol (see `backend.ts`), for one open note.
+//
+// What the person types is applied to the surface at once and queued here; the head of the queue
+// is pushed, one request in flight. What others do is taken in by version, in order, and every
+// queued edit is rebased over it. Undo and redo are entries of the same queue, so they act on what
+// the person saw when asking. Nothing here touches the DOM: the surface may be an `EditorView` or,
+// in tests, a bare `EditorState`.
+
+import {
+  Annotation,
+  ChangeSet,
+  EditorSelection,
+  type EditorState,
+  Text,
+  type Transaction,
+  type TransactionSpec,
+} from "@codemirror/state";
+import type { Backend } from "../backend/backend";
+import type {
+  ItemId,
+  NoteEvent,
+  PresentPeer,
+  PushReply,
+  TextSelection,
+  UndoDirection,
+  UndoReply,
+} from "../backend/bindings";
+import { difference } from "./difference";
+
+/** What the session edits: an `EditorView`, or a stand-in with the same three members. */
+export interface Surface {
+  readonly state: EditorState;
+  readonly composing: boolean;
+  dispatch(spec: TransactionSpec): void;
+}
+
+/** Marks a transaction as not typed here; the value says who it came from. */
+export const remoteChange = Annotation.define<RemoteSource>();
+
+export type RemoteSource =
+  | { kind: "peer"; peer: string | null }
+  | { kind: "undo" }
+  | { kind: "correction" }
+  | { kind: "reset" };
+
+export interface Timers {
+  after(milliseconds: number, run: () => void): () => void;
+}
+
+export interface NoteSessionOptions {
+  backend: Backend;
+  note: ItemId;
+  /** The version and text that `openNote` gave; the surface shows this text. */
+  version: number;
+  text: Text;
+  timers?: Timers;
+  onPeers?: (peers: PresentPeer[]) => void;
+  /** Opens the note afresh after a request failed: only its text tells whether that was applied. */
+  reopen: () => Promise<{ version: number; text: string }>;
+  /** A request failed; it is tried again. Null: it works again. */
+  onTrouble?: (error: unknown | null) => void;
+  /** Milliseconds between reports of a selection that moved without an edit. */
+  presenceInterval?: number;
+}
+
+/** While an input method composes, others' changes wait at most this long (milliseconds). */
+export const compositionHold = 10_000;
+
+type Entry = { kind: "edits"; changes: ChangeSet } | { kind: "undo"; direction: UndoDirection };
+
+type RemoteEvent = Extract<NoteEvent, { kind: "remote" }>;
+type PresenceEvent = Extract<NoteEvent, { kind: "presence" }>;
+
+const recentLimit = 128;
+const firstRetry = 100;
+const longestRetry = 5_000;
+
+const realTimers: Timers = {
+  after(milliseconds, run) {
+    const id = setTimeout(run, milliseconds);
+    return () => clearTimeout(id);
+  },
+};
+
+export class NoteSession {
+  private readonly backend: Backend;
+  private readonly note: ItemId;
+  private readonly timers: Timers;
+  private readonly options: NoteSessionOptions;
+
+  private surface: Surface | null = null;
+  private versionNow: number;
+  /** The text at `versionNow`, without the queue. */
+  private confirmed: Text;
+  private queue: Entry[] = [];
+  /** The head of the queue has been sent and its reply has not come. */
+  private inFlight = false;
+  /** Replies to requests of an earlier epoch are void: a reset came between. */
+  private epoch = 0;
+  /** Events that wait for their turn, by version. */
+  private remotes = new Map<number, RemoteEvent>();
+  /** The backend has said that it is at this version. */
+  private knownVersion: number;
+  private toConfirm: number | null = null;
+  private confirming = false;
+  /** Changes that led to the latest versions, to bring old positions forward. */
+  private recent: { version: number; changes: ChangeSet }[] = [];
+  private presence: PresenceEvent | null = null;
+  private sentSelection: TextSelection | null = null;
+  private cancelPresence: (() => void) | null = null;
+  private cancelHold: (() => void) | null = null;
+  private holdExpired = false;
+  private cancelRetry: (() => void) | null = null;
+  private retryDelay = firstRetry;
+  private closed = false;
+
+  constructor(options: NoteSessionOptions) {
+    this.options = options;
+    this.backend = options.backend;
+    this.note = options.note;
+    this.timers = options.timers ?? realTimers;
+    this.versionNow = options.version;
+    this.knownVersion = options.version;
+    this.confirmed = options.text;
+  }
+
+  /** The surface must show the text that the session was made with. */
+  attach(surface: Surface): void {
+    this.surface = surface;
+    this.advance();
+  }
+
+  get version(): number {
+    return this.versionNow;
+  }
+
+  /** The text at `version`: equal, by the protocol, to the backend's at that version. */
+  get textAtVersion(): Text {
+    return this.confirmed;
+  }
+
+  /** True when everything typed here has reached the backend. */
+  get settled(): boolean {
+    return this.queue.length === 0;
+  }
+
+  /** Every transaction of the surface, in order, must be passed here. */
+  observe(transaction: Transaction): void {
+    if (this.closed || transaction.annotation(remoteChange) !== undefined) return;
+    if (transaction.docChanged) {
+      const last = this.queue[this.queue.length - 1];
+      const sent = this.queue.length === 1 && this.inFlight;
+      if (last?.kind === "edits" && !sent) last.changes = last.changes.compose(transaction.changes);
+      else this.queue.push({ kind: "edits", changes: transaction.changes });
+      // The surface updates its own state after its transactions were observed.
+      queueMicrotask(() => this.advance());
+    } else if (transaction.selection) {
+      this.schedulePresence();
+    }
+  }
+
+  undo(direction: UndoDirection): void {
+    if (this.closed) return;
+    this.queue.push({ kind: "undo", direction });
+    this.advance();
+  }
+
+  /** Every event of the note's channel, in order, must be passed here. */
+  receive(event: NoteEvent): void {
+    if (this.closed) return;
+    switch (event.kind) {
+      case "remote":
+        if (event.version > this.versionNow) {
+          this.remotes.set(event.version, event);
+          this.knownVersion = Math.max(this.knownVersion, event.version);
+        }
+        this.advance();
+        break;
+      case "presence":
+        this.presence = event;
+        this.showPresence();
+        break;
+      case "reset":
+        this.reset(event.version, Text.of(event.text.split("\n")));
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The input method has finished; what was held is taken in. */
+  compositionEnded(): void {
+    this.advance();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancelPresence?.();
+    this.cancelHold?.();
+    this.cancelRetry?.();
+  }
+
+  // --- taking in what others did ---------------------------------------------
+
+  private advance(): void {
+    if (this.closed || !this.surface) return;
+    while (this.remotes.size > 0) {
+      const next = this.remotes.get(this.versionNow + 1);
+      if (!next) break;
+      if (this.holding()) return;
+      this.remotes.delete(next.version);
+      const changes = ChangeSet.fromJSON(next.changes);
+      this.takeIn(changes, next.version, { kind: "peer", peer: next.peer }, null);
+      this.toConfirm = next.version;
+    }
+    this.send();
+    this.showPresence();
+  }
+
+  /** Whether an input method composes and its ten seconds are not over. */
+  private holding(): boolean {
+    if (!this.surface?.composing) {
+      this.cancelHold?.();
+      this.cancelHold = null;
+      this.holdExpired = false;
+      return false;
+    }
+    if (this.holdExpired) return false;
+    this.cancelHold ??= this.timers.after(compositionHold, () => {
+      this.cancelHold = null;
+      this.holdExpired = true;
+      this.advance();
+    });
+    return true;
+  }
+
+  /** Applies changes that lead from the confirmed text to the next version, under the queue. */
+  private takeIn(changes: ChangeSet, version: number, source: RemoteSource, selection: TextSelection | null): void {
+    this.confirmed = changes.apply(this.confirmed);
+    this.remember(version, changes);
+    this.versionNow = version;
+    this.knownVersion = Math.max(this.knownVersion, version);
+    this.show(this.rebase(changes), source, selection);
+  }
+
+  /** Moves the queue onto `changes`; returns the changes as they apply after the queue. */
+  private rebase(changes: ChangeSet): { changes: ChangeSet; queued: ChangeSet | null } {
+    let over = changes;
+    let queued: ChangeSet | null = null;
+    for (const entry of this.queue) {
+      if (entry.kind !== "edits") continue;
+      const mine = entry.changes.map(over);
+      over = over.map(entry.changes, true);
+      entry.changes = mine;
+      queued = queued ? queued.compose(mine) : mine;
+    }
+    return { changes: over, queued };
+  }
+
+  private show(
+    rebased: { changes: ChangeSet; queued: ChangeSet | null },
+    source: RemoteSource,
+    selection: TextSelection | null,
+  ): void {
+    const { changes, queued } = rebased;
+    if (changes.empty && !selection) return;
+    const spec: TransactionSpec = { changes, annotations: remoteChange.of(source) };
+    if (selection) {
+      const at = (position: number) => (queued ? queued.mapPos(position, 1) : position);
+      spec.selection = EditorSelection.single(at(selection.anchor), at(selection.head));
+      spec.scrollIntoView = true;
+    }
+    this.surface?.dispatch(spec);
+  }
+
+  private remember(version: number, changes: ChangeSet): void {
+    this.recent.push({ version, changes });
+    if (this.recent.length > recentLimit) this.recent.shift();
+  }
+
+  /**
+   * Starts over from the backend's text and keeps what is queued. Whether the request in flight
+   * had been applied is unknown; the way to the new text is shorter if it had.
+   */
+  private reset(version: number, text: Text): void {
+    this.epoch += 1;
+    let changes = difference(this.confirmed, text);
+    const head = this.queue[0];
+    if (this.inFlight && head?.kind === "undo") this.queue.shift();
+    if (this.inFlight && head?.kind === "edits") {
+      const landed = head.changes.apply(this.confirmed);
+      const onward = difference(landed, text);
+      if (extent(onward) < extent(changes)) {
+        this.queue.shift();
+        changes = onward;
+      }
+    }
+    this.inFlight = false;
+    this.confirming = false;
+    this.remotes.clear();
+    this.recent = [];
+    this.presence = null;
+    this.toConfirm = null;
+    this.knownVersion = version;
+    this.confirmed = text;
+    this.versionNow = version;
+    this.show(this.rebase(changes), { kind: "reset" }, null);
+    this.advance();
+  }
+
+  // --- sending ----------------------------------------------------------------
+
+  private send(): void {
+    if (this.closed || this.inFlight || this.cancelRetry || this.knownVersion > this.versionNow) return;
+    const head = this.queue[0];
+    if (!head) {
+      this.sendConfirmation();
+      this.schedulePresence();
+      return;
+    }
+    this.inFlight = true;
+    const epoch = this.epoch;
+    const confirms = this.toConfirm;
+    const request = { version: this.versionNow, confirms };
+    const failed = (error: unknown) => {
+      if (epoch === this.epoch && !this.closed) this.failed(error);
+    };
+    if (head.kind === "edits") {
+      const pushed = head.changes;
+      const selection = this.queue.length === 1 ? this.selection() : null;
+      if (selection) this.sentSelection = selection;
+      this.backend
+        .push(this.note, { ...request, changes: pushed.toJSON() as never, selection })
+        .then((reply) => {
+          if (epoch === this.epoch && !this.closed) this.pushed(reply, head, confirms);
+        }, failed);
+    } else {
+      this.backend.undo(this.note, { ...request, direction: head.direction }).then((reply) => {
+        if (epoch === this.epoch && !this.closed) this.undone(reply, confirms);
+      }, failed);
+    }
+  }
+
+  private pushed(reply: PushReply, head: Extract<Entry, { kind: "edits" }>, confirms: number | null): void {
+    this.succeeded(confirms);
+    if (reply.kind === "stale") {
+      this.knownVersion = Math.max(this.knownVersion, reply.version);
+    } else {
+      this.queue.shift();
+      const pushed = head.changes;
+      const before = this.confirmed;
+      this.confirmed = pushed.apply(before);
+      this.versionNow = reply.version;
+      this.knownVersion = Math.max(this.knownVersion, reply.version);
+      if (reply.effective) {
+        const effective = ChangeSet.fromJSON(reply.effective);
+        const text = effective.apply(before);
+        const correction = difference(this.confirmed, text);
+        this.confirmed = text;
+        this.show(this.rebase(correction), { kind: "correction" }, null);
+        this.remember(reply.version, effective);
+      } else {
+        this.remember(reply.version, pushed);
+      }
+    }
+    this.advance();
+  }
+
+  private undone(reply: UndoReply, confirms: number | null): void {
+    this.succeeded(confirms);
+    if (reply.kind === "stale") {
+      this.knownVersion = Math.max(this.knownVersion, reply.version);
+    } else {
+      this.queue.shift();
+      if (reply.kind === "accepted") {
+        this.takeIn(ChangeSet.fromJSON(reply.changes), reply.version, { kind: "undo" }, reply.selection);
+      }
+    }
+    this.advance();
+  }
+
+  private succeeded(confirms: number | null): void {
+    this.inFlight = false;
+    if (confirms !== null && this.toConfirm === confirms) this.toConfirm = null;
+    this.retryDelay = firstRetry;
+  }
+
+  private failed(error: unknown): void {
+    this.epoch += 1;
+    this.options.onTrouble?.(error);
+    this.cancelRetry?.();
+    this.cancelRetry = this.timers.after(this.retryDelay, () => {
+      this.options.reopen().then(
+        (opened) => {
+          this.cancelRetry = null;
+          if (this.closed) return;
+          this.reset(opened.version, Text.of(opened.text.split("\n")));
+          this.options.onTrouble?.(null);
+        },
+        (again: unknown) => {
+          if (!this.closed) this.failed(again);
+        },
+      );
+    });
+    this.retryDelay = Math.min(this.retryDelay * 2, longestRetry);
+  }
+
+  private sendConfirmation(): void {
+    const version = this.toConfirm;
+    if (version === null || this.confirming) return;
+    this.confirming = true;
+    const done = () => {
+      this.confirming = false;
+      if (this.toConfirm === version) this.toConfirm = null;
+      else if (!this.closed) this.advance();
+    };
+    const epoch = this.epoch;
+    this.backend.confirm(this.note, version).then(
+      () => {
+        if (epoch === this.epoch) done();
+      },
+      (error: unknown) => {
+        if (epoch === this.epoch && !this.closed) this.failed(error);
+      },
+    );
+  }
+
+  // --- who is where -----------------------------------------------------------
+
+  private selection(): TextSelection | null {
+    const main = this.surface?.state.selection.main;
+    return main ? { anchor: main.anchor, head: main.head } : null;
+  }
+
+  private schedulePresence(): void {
+    const now = this.selection();
+    const sent = this.sentSelection;
+    if (this.cancelPresence || !now || (sent && sent.anchor === now.anchor && sent.head === now.head)) return;
+    this.cancelPresence = this.timers.after(this.options.presenceInterval ?? 60, () => {
+      this.cancelPresence = null;
+      const selection = this.selection();
+      // With edits in the queue the next push says where the caret is.
+      if (this.closed || !selection || this.queue.length > 0) return;
+      this.sentSelection = selection;
+      this.backend.setPresence(this.note, { version: this.versionNow, selection }).catch(() => undefined);
+    });
+  }
+
+  /** Brings the peers' selections from the event's version to what the surface shows. */
+  private showPresence(): void {
+    const event = this.presence;
+    if (!event || event.version > this.versionNow) return;
+    this.presence = null;
+    const since = this.recent.filter((entry) => entry.version > event.version).map((entry) => entry.changes);
+    for (const entry of this.queue) if (entry.kind === "edits") since.push(entry.changes);
+    const length = this.surface?.state.doc.length ?? 0;
+    const at = (position: number) => {
+      let mapped = position;
+      for (const changes of since) mapped = mapped <= changes.length ? changes.mapPos(mapped, 1) : changes.newLength;
+      return Math.min(mapped, length);
+    };
+    this.options.onPeers?.(
+      event.peers.map((peer) => ({
+        ...peer,
+        selection: peer.selection && { anchor: at(peer.selection.anchor), head: at(peer.selection.head) },
+      })),
+    );
+  }
+}
+
+/** How many units a change deletes and inserts. */
+function extent(changes: ChangeSet): number {
+  let sum = 0;
+  changes.iterChanges((from, to, newFrom, newTo) => {
+    sum += to - from + (newTo - newFrom);
+  });
+  return sum;
+}

@@ -1,0 +1,136 @@
+// Where other people are in the note: carets with a name flag, selections, and fresh text.
+
+import { type EditorState, type Extension, RangeSet, StateEffect, StateField } from "@codemirror/state";
+import { Decoration, type DecorationSet, EditorView, WidgetType } from "@codemirror/view";
+import type { PresentPeer } from "../backend/bindings";
+import { remoteChange } from "./collab";
+
+/** Replaces all peers; their selections hold in the text after the transaction. */
+export const setPeers = StateEffect.define<PresentPeer[]>();
+
+/** The peers who are here; their selections move with the text. */
+export const peerCarets = StateField.define<PresentPeer[]>({
+  create: () => [],
+  update(peers, transaction) {
+    let next = peers;
+    if (transaction.docChanged && next.length > 0) {
+      next = next.map((peer) =>
+        peer.selection
+          ? {
+              ...peer,
+              selection: {
+                anchor: transaction.changes.mapPos(peer.selection.anchor, 1),
+                head: transaction.changes.mapPos(peer.selection.head, 1),
+              },
+            }
+          : peer,
+      );
+    }
+    for (const effect of transaction.effects) if (effect.is(setPeers)) next = effect.value;
+    return next;
+  },
+});
+
+/** The peers' carets and selections drawn in the text, and a short glow on what they write. */
+export function peerDisplay(): Extension {
+  return [peerCarets, EditorView.decorations.compute([peerCarets, "doc"], drawPeers), freshText];
+}
+
+function drawPeers(state: EditorState): DecorationSet {
+  const ranges = [];
+  const length = state.doc.length;
+  for (const peer of state.field(peerCarets)) {
+    if (!peer.selection) continue;
+    const anchor = Math.min(peer.selection.anchor, length);
+    const head = Math.min(peer.selection.head, length);
+    if (anchor !== head) {
+      ranges.push(
+        Decoration.mark({ class: `peer-selection hue-${peer.colour}` }).range(Math.min(anchor, head), Math.max(anchor, head)),
+      );
+    }
+    ranges.push(Decoration.widget({ widget: new CaretWidget(peer, head), side: 1 }).range(head));
+  }
+  return RangeSet.of(ranges, true);
+}
+
+class CaretWidget extends WidgetType {
+  private readonly peer: PresentPeer;
+  /** Part of the identity: a caret that moved is drawn anew, which shows its flag again. */
+  private readonly position: number;
+
+  constructor(peer: PresentPeer, position: number) {
+    super();
+    this.peer = peer;
+    this.position = position;
+  }
+
+  override eq(other: CaretWidget): boolean {
+    return (
+      other.position === this.position &&
+      other.peer.peer === this.peer.peer &&
+      other.peer.name === this.peer.name &&
+      other.peer.colour === this.peer.colour
+    );
+  }
+
+  toDOM(): HTMLElement {
+    const caret = document.createElement("span");
+    caret.className = `peer-caret hue-${this.peer.colour}`;
+    caret.setAttribute("aria-hidden", "true");
+    const flag = document.createElement("span");
+    flag.className = "peer-flag";
+    flag.textContent = this.peer.name;
+    // Word joiners keep the caret from becoming a place where a line may break.
+    caret.append("\u2060", flag, "\u2060");
+    return caret;
+  }
+
+  override get estimatedHeight(): number {
+    return -1;
+  }
+
+  override ignoreEvent(): boolean {
+    return true;
+  }
+}
+
+const clearFresh = StateEffect.define<null>();
+const freshLimit = 40;
+
+/** Text that others wrote in the last moment. */
+const freshField = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update(marks, transaction) {
+    let next = marks.map(transaction.changes);
+    if (transaction.effects.some((effect) => effect.is(clearFresh))) next = Decoration.none;
+    const source = transaction.annotation(remoteChange);
+    if (source?.kind !== "peer") return next;
+    const colour = transaction.startState.field(peerCarets, false)?.find((peer) => peer.peer === source.peer)?.colour;
+    const fresh: { from: number; to: number }[] = [];
+    transaction.changes.iterChanges((_from, _to, from, to) => {
+      if (to > from && fresh.length < freshLimit) fresh.push({ from, to });
+    });
+    return next.update({
+      add: fresh.map(({ from, to }) =>
+        Decoration.mark({ class: `fresh-text hue-${colour ?? 0}` }).range(from, to),
+      ),
+    });
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+const freshText: Extension = [
+  freshField,
+  EditorView.updateListener.of((update) => {
+    const came = update.transactions.some((transaction) => transaction.annotation(remoteChange)?.kind === "peer");
+    if (!came) return;
+    const view = update.view;
+    clearTimeout(freshTimers.get(view));
+    freshTimers.set(
+      view,
+      setTimeout(() => view.dispatch({ effects: clearFresh.of(null) }), 700),
+    );
+  }),
+];
+
+const freshTimers = new WeakMap<EditorView, ReturnType<typeof setTimeout>>();
