@@ -4,6 +4,7 @@
 //! `rejoin_notes` and convert the answer; what others do comes back as events. The window is
 //! disposable: it can be reloaded at any time and asks again.
 
+pub mod port;
 mod profile;
 mod window;
 

@@ -1,64 +1,93 @@
 // Plain data that crosses between the UI and the backend.
-// The Rust side generates this file; a difference fails the build.
+// Written by `cargo xtask bindings` from the types in `src-tauri/src/port`; a difference fails the tests.
 // Times are milliseconds since 1970. Text positions are UTF-16 code units.
 
-export type ItemId = string;
+// --- errors ---
 
-export type Mode = "live" | "hybrid" | "batched";
-
-// --- errors -----------------------------------------------------------------
-
-export type ErrorCode =
-  | "notFound"
-  | "unavailable"
-  | "readOnly"
-  | "invalid"
-  | "refused"
-  | "storage"
-  | "internal";
+/** Why a command was rejected, for the page to act on. */
+export type ErrorCode = "notFound" | "unavailable" | "readOnly" | "invalid" | "refused" | "storage" | "internal";
 
 /** What a rejected command carries. `message` is fit to be shown. */
-export type BackendError = { code: ErrorCode, message: string, };
+export type BackendError = {
+  /** What kind of failure this is. */
+  code: ErrorCode,
+  /** One sentence for the person. */
+  message: string,
+};
 
-// --- start ------------------------------------------------------------------
+// --- start ---
 
+/** Everything that a page needs before it shows anything. */
 export type Session = {
+  /** All folders and notes. */
   library: Library,
+  /** The person's settings. */
   settings: Settings,
+  /** Where notes may go. */
   network: Network,
+  /** The connections as they are now. */
   connections: Array<Connection>,
   /** The folder on this computer that holds everything. */
   dataFolder: string,
+  /** The version of the app. */
   version: string,
   /** No settings were found: the welcome page is shown. */
   firstRun: boolean,
 };
 
-export type AppEvent =
-  | { kind: "library", change: LibraryChange, }
-  | { kind: "connections", connections: Array<Connection>, }
-  | { kind: "network", network: Network, }
-  | { kind: "settings", settings: Settings, }
-  | { kind: "notice", notice: Notice, };
+/** What concerns the whole app. */
+export type AppEvent = { "kind": "library",
+  /** What is new. */
+  change: LibraryChange, } | { "kind": "connections",
+  /** All connections. */
+  connections: Array<Connection>, } | { "kind": "network",
+  /** All of it. */
+  network: Network, } | { "kind": "settings",
+  /** All of them. */
+  settings: Settings, } | { "kind": "notice",
+  /** What. */
+  notice: Notice,
+};
 
+/** How much a notice matters. */
 export type NoticeLevel = "info" | "warn" | "error";
 
 /** Something that needs the person now. */
-export type Notice = { level: NoticeLevel, message: string, at: number, note: ItemId | null, };
+export type Notice = {
+  /** How much it matters. */
+  level: NoticeLevel,
+  /** A sentence that says what to do. */
+  message: string,
+  /** When. */
+  at: number,
+  /** The note that it is about. */
+  note: ItemId | null,
+};
 
-// --- library ----------------------------------------------------------------
+// --- library ---
+
+/** The id of a note or folder: its document id in text form. */
+export type ItemId = string;
 
 /** All folders and notes, flat; `FolderEntry.items` holds the tree. */
 export type Library = {
+  /** The folder that everything hangs on. */
   home: ItemId,
+  /** Every folder, home included. */
   folders: Array<FolderEntry>,
+  /** Every note. */
   notes: Array<NoteEntry>,
+  /** What was thrown away. */
   trash: Array<TrashEntry>,
 };
 
+/** One folder. */
 export type FolderEntry = {
+  /** Its id. */
   id: ItemId,
+  /** Its name. */
   title: string,
+  /** The notes and folders in it, in the order of the folder. */
   items: Array<ItemId>,
   /** Addresses that this folder's notes go to; empty: this computer only. */
   goesTo: Array<string>,
@@ -66,39 +95,80 @@ export type FolderEntry = {
   available: boolean,
 };
 
+/** One note. */
 export type NoteEntry = {
+  /** Its id. */
   id: ItemId,
+  /** Its front matter title or first heading. */
   title: string,
+  /** When it was last changed. */
   updated: number,
+  /** Whether it stands at the top. */
   pinned: boolean,
+  /** How it is shared. */
   mode: Mode,
   /** Others changed it since this person last looked. */
   unseen: boolean,
+  /** False while no connected peer has had it. */
   available: boolean,
 };
 
-export type TrashEntry = { id: ItemId, title: string, kind: ItemKind, trashed: number, };
+/** Something that was thrown away. */
+export type TrashEntry = {
+  /** Its id. */
+  id: ItemId,
+  /** Its title. */
+  title: string,
+  /** What it is. */
+  kind: ItemKind,
+  /** When it was thrown away. */
+  trashed: number,
+};
 
+/** What an item is. */
 export type ItemKind = "note" | "folder";
 
 /** Entries that are new or changed replace those of the same id. */
 export type LibraryChange = {
+  /** New or changed folders. */
   folders: Array<FolderEntry>,
+  /** New or changed notes. */
   notes: Array<NoteEntry>,
+  /** What is gone from folders and trash alike. */
   removed: Array<ItemId>,
   /** The whole trash when it changed. */
   trash: Array<TrashEntry> | null,
 };
 
 /** `title` of a new note becomes its first heading; `text` replaces that. */
-export type NewItem = { kind: ItemKind, parent: ItemId, title: string, text: string | null, };
+export type NewItem = {
+  /** What to make. */
+  kind: ItemKind,
+  /** The folder that it goes into. */
+  parent: ItemId,
+  /** Its title. */
+  title: string,
+  /** The text of a note. */
+  text: string | null,
+};
 
-export type SearchRequest =
-  | { kind: "text", query: string, limit: number, }
-  | { kind: "linksTo", note: ItemId, limit: number, };
-
-export type SearchHit = {
+/** What to look for. */
+export type SearchRequest = { "kind": "text",
+  /** What was typed. */
+  query: string,
+  /** The most hits to return. */
+  limit: number, } | { "kind": "linksTo",
+  /** The note that is linked to. */
   note: ItemId,
+  /** The most hits to return. */
+  limit: number,
+};
+
+/** A note that was found. */
+export type SearchHit = {
+  /** The note. */
+  note: ItemId,
+  /** Its title. */
   title: string,
   /** One line around the match. */
   excerpt: string,
@@ -106,208 +176,449 @@ export type SearchHit = {
   marks: Array<TextRange>,
 };
 
-export type TextRange = { from: number, to: number, };
+/** A stretch of text. */
+export type TextRange = {
+  /** Where it begins. */
+  from: number,
+  /** Where it ends, exclusive. */
+  to: number,
+};
 
-// --- editing ----------------------------------------------------------------
+// --- editing ---
+
+/** When a note's edits are committed and shared. */
+export type Mode = "live" | "hybrid" | "batched";
 
 /** CodeMirror's `ChangeSet.toJSON()`: a kept length, or `[deleted, ...insertedLines]`. */
 export type ChangeSetJson = Array<number | [number, ...Array<string>]>;
 
-export type TextSelection = { anchor: number, head: number, };
+/** A caret or a selection. */
+export type TextSelection = {
+  /** Where it began. */
+  anchor: number,
+  /** Where the caret is. */
+  head: number,
+};
 
+/** A note as a window opens it. */
 export type OpenedNote = {
+  /** The note. */
   id: ItemId,
+  /** Its title. */
   title: string,
+  /** Its text at `version`. */
   text: string,
+  /** The window's version of it. */
   version: number,
+  /** How it is shared. */
   mode: Mode,
+  /** It can only be read. */
   readOnly: boolean,
   /** False: no connected peer has had it yet; a `reset` event brings the text. */
   available: boolean,
+  /** What waits for a commit. */
   draft: DraftState | null,
+  /** Where it is. */
   status: NoteStatus,
+  /** Who is here. */
   peers: Array<PresentPeer>,
   /** Others' changes since this person last looked. */
   away: AwaySummary | null,
 };
 
-export type DraftState = { edits: number, inserted: number, deleted: number, since: number, };
+/** Edits of a batched note that wait for a commit. */
+export type DraftState = {
+  /** How many edits wait. */
+  edits: number,
+  /** UTF-16 units that came in. */
+  inserted: number,
+  /** UTF-16 units that went. */
+  deleted: number,
+  /** When the first of them was made. */
+  since: number,
+};
 
-export type AwaySummary = { since: number, authors: Array<Author>, inserted: number, deleted: number, };
+/** What others did since this person last looked. */
+export type AwaySummary = {
+  /** When that was. */
+  since: number,
+  /** Who changed something. */
+  authors: Array<Author>,
+  /** UTF-16 units that came in. */
+  inserted: number,
+  /** UTF-16 units that went. */
+  deleted: number,
+};
 
-/**
- * `version` is the version that the changes are based on. `confirms` is the version of the
- * remote batch that the window has taken in, when this push is also its confirmation.
- * `selection` holds after the changes.
- */
+/** A person's edit, on its way to the document. */
 export type PushRequest = {
+  /** The version that the changes are based on. */
   version: number,
+  /** The version of the remote batch that the window has taken in, when this push is also its confirmation. */
   confirms: number | null,
+  /** The edit. */
   changes: ChangeSetJson,
+  /** Holds after the changes. */
   selection: TextSelection | null,
 };
 
-/**
- * `effective` is there when the document's change differs from the pushed one: it starts at the
- * same version and takes the place of the pushed changes.
- */
-export type PushReply =
-  | { kind: "accepted", version: number, effective: ChangeSetJson | null, }
-  | { kind: "stale", version: number, };
+/** What became of a push. */
+export type PushReply = { "kind": "accepted",
+  /** The version that it made. */
+  version: number,
+  /** There when the document's change differs from the pushed one: it starts at the same
+   * version and takes the place of the pushed changes. */
+  effective: ChangeSetJson | null, } | { "kind": "stale",
+  /** The current version. */
+  version: number,
+};
 
+/** Backwards or forwards. */
 export type UndoDirection = "undo" | "redo";
 
-export type UndoRequest = { direction: UndoDirection, version: number, confirms: number | null, };
+/** A wish to undo or redo the last own edit. */
+export type UndoRequest = {
+  /** Which of the two. */
+  direction: UndoDirection,
+  /** The window's version. */
+  version: number,
+  /** As in a push. */
+  confirms: number | null,
+};
 
-/** `changes` lead from the request's version to `version`. */
-export type UndoReply =
-  | { kind: "accepted", version: number, changes: ChangeSetJson, selection: TextSelection | null, }
-  | { kind: "stale", version: number, }
-  | { kind: "nothing", };
+/** What became of it. */
+export type UndoReply = { "kind": "accepted",
+  /** The version that it made. */
+  version: number,
+  /** Lead from the request's version to `version`. */
+  changes: ChangeSetJson,
+  /** Where the caret goes. */
+  selection: TextSelection | null, } | { "kind": "stale",
+  /** The current version. */
+  version: number, } | { "kind": "nothing" };
 
+/** Where a remote batch comes from. */
 export type RemoteOrigin = "peer" | "window" | "folder" | "restore";
 
-export type NoteEvent =
-  /** Leads from `version - 1` to `version`. At most one is unconfirmed. */
-  | { kind: "remote", version: number, changes: ChangeSetJson, origin: RemoteOrigin, peer: string | null, }
-  /** The window starts over from this text (the note arrived, or the window had lost step). */
-  | { kind: "reset", version: number, text: string, readOnly: boolean, }
-  /** All peers who are here; their selections hold in the text of `version`. */
-  | { kind: "presence", version: number, peers: Array<PresentPeer>, }
-  | { kind: "title", title: string, }
-  | { kind: "status", status: NoteStatus, }
-  | { kind: "mode", mode: Mode, draft: DraftState | null, }
-  | { kind: "readOnly", readOnly: boolean, }
-  | { kind: "away", away: AwaySummary | null, };
+/** What happens to an open note. */
+export type NoteEvent = { "kind": "remote",
+  /** The version that it makes. */
+  version: number,
+  /** The change. */
+  changes: ChangeSetJson,
+  /** Where it comes from. */
+  origin: RemoteOrigin,
+  /** Who, when one person is known. */
+  peer: string | null, } | { "kind": "reset",
+  /** The version from here on. */
+  version: number,
+  /** The text. */
+  text: string,
+  /** It can only be read. */
+  readOnly: boolean, } | { "kind": "presence",
+  /** The version that the selections hold in. */
+  version: number,
+  /** Who is here. */
+  peers: Array<PresentPeer>, } | { "kind": "title",
+  /** The new title. */
+  title: string, } | { "kind": "status",
+  /** Where it is now. */
+  status: NoteStatus, } | { "kind": "mode",
+  /** How it is shared. */
+  mode: Mode,
+  /** What waits. */
+  draft: DraftState | null, } | { "kind": "readOnly",
+  /** It can only be read. */
+  readOnly: boolean, } | { "kind": "away",
+  /** What they did. */
+  away: AwaySummary | null,
+};
 
+/** Somebody who has the note open. */
 export type PresentPeer = {
+  /** Their peer id. */
   peer: string,
+  /** Their name. */
   name: string,
   /** One of the eight presence hues, 0 to 7. */
   colour: number,
+  /** Where they are in the text. */
   selection: TextSelection | null,
 };
 
-export type PresenceUpdate = { version: number, selection: TextSelection | null, };
+/** Where this person is in the text. */
+export type PresenceUpdate = {
+  /** The version that the selection holds in. */
+  version: number,
+  /** Nothing: this person looks elsewhere. */
+  selection: TextSelection | null,
+};
 
-// --- where a note is --------------------------------------------------------
+// --- where a note is ---
 
-export type NoteStatus = { disk: DiskState, places: Array<Place>, };
+/** Where a note is, on this disk and elsewhere. */
+export type NoteStatus = {
+  /** On this disk. */
+  disk: DiskState,
+  /** On servers and at peers. */
+  places: Array<Place>,
+};
 
-export type DiskState =
-  | { kind: "saving", }
-  | { kind: "saved", at: number, }
-  | { kind: "failed", message: string, at: number, };
+/** Whether a note is on this disk. */
+export type DiskState = { "kind": "saving" } | { "kind": "saved",
+  /** Since when. */
+  at: number, } | { "kind": "failed",
+  /** Why. */
+  message: string,
+  /** When. */
+  at: number,
+};
 
 /** `saved`: on its disk. `received`: in its memory. `behind`: it lacks changes of ours. */
 export type PlaceState = "saved" | "received" | "behind";
 
+/** What is at the other end. */
 export type PlaceKind = "server" | "peer";
 
-export type Place = { name: string, kind: PlaceKind, state: PlaceState, at: number | null, };
+/** Another place that has the note, or lacks some of it. */
+export type Place = {
+  /** What to call it. */
+  name: string,
+  /** What it is. */
+  kind: PlaceKind,
+  /** What it has. */
+  state: PlaceState,
+  /** Since when, if that is known. */
+  at: number | null,
+};
 
-// --- sharing ----------------------------------------------------------------
+// --- sharing ---
 
 /** A text and the changes that lead on from it, for showing the difference. */
-export type Difference = { text: string, changes: ChangeSetJson, };
+export type Difference = {
+  /** The text before. */
+  text: string,
+  /** What leads on. */
+  changes: ChangeSetJson,
+};
 
-export type LinkTarget = { kind: "item", id: ItemId, } | { kind: "profile", };
+/** Gives a link to an item, or to the profile. */
+export type LinkTarget = { "kind": "item",
+  /** Which. */
+  id: ItemId, } | { "kind": "profile" };
 
 /** `profile`: this device takes on the profile behind the link. */
-export type OpenLink = { link: string, target: LinkKind, parent: ItemId | null, };
+export type OpenLink = {
+  /** An `automerge:` link. */
+  link: string,
+  /** What it leads to. */
+  target: LinkKind,
+  /** The folder that the item goes into; home when there is none. */
+  parent: ItemId | null,
+};
 
+/** What a link leads to. */
 export type LinkKind = "item" | "profile";
 
-// --- network ----------------------------------------------------------------
+// --- network ---
 
+/** The network configuration. */
 export type Network = {
+  /** Nothing is dialled and nobody let in. */
   offline: boolean,
+  /** What is dialled. */
   servers: Array<Server>,
+  /** Who may dial us. */
   listen: Listen,
 };
 
 /** `token`: null keeps the one that is stored, an empty string removes it; always null when read. */
-export type Server = { address: string, kind: PlaceKind, token: string | null, hasToken: boolean, };
+export type Server = {
+  /** `ws://` or `wss://` and so on. */
+  address: string,
+  /** What is there. */
+  kind: PlaceKind,
+  /** A new token. */
+  token: string | null,
+  /** Whether one is stored. */
+  hasToken: boolean,
+};
 
 /** `everywhere`: any address of this computer, which needs a token; otherwise the loopback address. */
-export type Listen = { enabled: boolean, port: number, everywhere: boolean, token: string | null, hasToken: boolean, };
+export type Listen = {
+  /** Whether anybody may dial us. */
+  enabled: boolean,
+  /** The port; 0 takes any that is free. */
+  port: number,
+  /** Beyond this computer. */
+  everywhere: boolean,
+  /** A new token. */
+  token: string | null,
+  /** Whether one is stored. */
+  hasToken: boolean,
+};
 
+/** How a connection is. */
 export type ConnectionState = "connected" | "connecting" | "waiting" | "refused" | "offline";
 
+/** One connection. */
 export type Connection = {
+  /** Names it in `retry`. */
   id: string,
+  /** Where to or from. */
   address: string,
+  /** What to call it. */
   name: string,
+  /** What is there. */
   kind: PlaceKind,
   /** True for one that dialled us. */
   incoming: boolean,
+  /** How it is. */
   state: ConnectionState,
+  /** Since when. */
   since: number,
+  /** Why it last failed. */
   lastError: string | null,
+  /** When it is dialled again. */
   nextRetry: number | null,
 };
 
+/** What the note costs, in numbers. */
 export type SyncReport = {
+  /** Commits by this app since it started. */
   commits: number,
+  /** Changes in the note's history. */
   changes: number,
+  /** Sync messages sent since the app started. */
   messagesSent: number,
+  /** Sync messages received since the app started. */
   messagesReceived: number,
+  /** Their bytes. */
   bytesSent: number,
+  /** Their bytes. */
   bytesReceived: number,
+  /** The size of the note with its history on this disk. */
   bytesOnDisk: number,
+  /** Where the note is. */
   status: NoteStatus,
   /** One a second, newest last, at most 60. */
   samples: Array<TrafficSample>,
 };
 
-export type TrafficSample = { at: number, sent: number, received: number, };
+/** The traffic of one second. */
+export type TrafficSample = {
+  /** When. */
+  at: number,
+  /** Bytes sent. */
+  sent: number,
+  /** Bytes received. */
+  received: number,
+};
 
-// --- history ----------------------------------------------------------------
+// --- history ---
 
-export type Author = { id: string, name: string, colour: number, };
+/** A person who wrote something. */
+export type Author = {
+  /** Their author id, in hexadecimal. */
+  id: string,
+  /** Their name, as far as it is known. */
+  name: string,
+  /** One of the eight presence hues, 0 to 7. */
+  colour: number,
+};
 
 /** Changes are numbered from 1 in the order of the history; 0 is the empty note. */
-export type History = { length: number, sessions: Array<HistorySession>, };
+export type History = {
+  /** How many changes there are. */
+  length: number,
+  /** Their groups, oldest first. */
+  sessions: Array<HistorySession>,
+};
 
 /** Changes `first` to `last` (both included) that lie close together in time. */
 export type HistorySession = {
+  /** The first change. */
   first: number,
+  /** The last change. */
   last: number,
+  /** When the first was made. */
   started: number,
+  /** When the last was made. */
   ended: number,
+  /** Who made them. */
   authors: Array<Author>,
+  /** What a commit said about itself. */
   message: string | null,
+  /** UTF-16 units that came in. */
   inserted: number,
+  /** UTF-16 units that went. */
   deleted: number,
 };
 
 /** `seen`: what this person last looked at. */
-export type VersionRef = { kind: "position", position: number, } | { kind: "seen", };
+export type VersionRef = { "kind": "position",
+  /** How many. */
+  position: number, } | { "kind": "seen" };
 
 /** The note after change `position`, and the way from there to now. */
-export type VersionView = { position: number, at: number | null, author: Author | null, difference: Difference, };
+export type VersionView = {
+  /** After how many changes. */
+  position: number,
+  /** When the last of them was made. */
+  at: number | null,
+  /** Who made it. */
+  author: Author | null,
+  /** The text then, and what leads to now. */
+  difference: Difference,
+};
 
-export type Attribution = { version: number, authors: Array<Author>, spans: Array<AuthorSpan>, };
+/** Who wrote which part of the text. */
+export type Attribution = {
+  /** The version that the spans hold in. */
+  version: number,
+  /** Everybody who wrote something. */
+  authors: Array<Author>,
+  /** The text from end to end, less what nobody is known for. */
+  spans: Array<AuthorSpan>,
+};
 
 /** `author` is an index into `Attribution.authors`. */
-export type AuthorSpan = { from: number, to: number, author: number, };
+export type AuthorSpan = {
+  /** Where it begins. */
+  from: number,
+  /** Where it ends, exclusive. */
+  to: number,
+  /** Who wrote it. */
+  author: number,
+};
 
-// --- settings ---------------------------------------------------------------
+// --- settings ---
 
+/** Light or dark. */
 export type Theme = "system" | "light" | "dark";
 
+/** The type of a note's text. */
 export type NoteFont = "sans" | "serif";
 
+/** The order of notes in a folder. */
 export type NoteOrder = "manual" | "updated" | "title";
 
+/** The person's settings. */
 export type Settings = {
+  /** The name that others see. */
   name: string,
+  /** One of the eight presence hues, 0 to 7. */
   colour: number,
+  /** Light or dark. */
   theme: Theme,
+  /** The type of a note's text. */
   noteFont: NoteFont,
   /** Pixels, 14 to 22. */
   textSize: number,
+  /** Whether spelling is checked. */
   spellCheck: boolean,
+  /** The order of notes. */
   order: NoteOrder,
+  /** How a new note is shared. */
   defaultMode: Mode,
 };

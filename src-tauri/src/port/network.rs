@@ -1,0 +1,231 @@
+//! Where notes may go, the connections, and where a note is.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::ItemId;
+
+/// Where a note is, on this disk and elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct NoteStatus {
+    /// On this disk.
+    pub disk: DiskState,
+    /// On servers and at peers.
+    pub places: Vec<Place>,
+}
+
+/// Whether a note is on this disk.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum DiskState {
+    /// Something is in memory only.
+    Saving,
+    /// All of it is on the disk.
+    Saved {
+        /// Since when.
+        #[ts(type = "number")]
+        at: i64,
+    },
+    /// A write failed and is tried again.
+    Failed {
+        /// Why.
+        message: String,
+        /// When.
+        #[ts(type = "number")]
+        at: i64,
+    },
+}
+
+/// `saved`: on its disk. `received`: in its memory. `behind`: it lacks changes of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum PlaceState {
+    /// On its disk.
+    Saved,
+    /// In its memory.
+    Received,
+    /// It lacks changes of ours.
+    Behind,
+}
+
+/// What is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum PlaceKind {
+    /// A server, which keeps notes.
+    Server,
+    /// Another app.
+    Peer,
+}
+
+/// Another place that has the note, or lacks some of it.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct Place {
+    /// What to call it.
+    pub name: String,
+    /// What it is.
+    pub kind: PlaceKind,
+    /// What it has.
+    pub state: PlaceState,
+    /// Since when, if that is known.
+    #[ts(type = "number | null")]
+    pub at: Option<i64>,
+}
+
+/// Gives a link to an item, or to the profile.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum LinkTarget {
+    /// A note or folder.
+    Item {
+        /// Which.
+        id: ItemId,
+    },
+    /// The person's profile, for another device of theirs.
+    Profile,
+}
+
+/// `profile`: this device takes on the profile behind the link.
+#[derive(Clone, Debug, Deserialize, TS)]
+pub struct OpenLink {
+    /// An `automerge:` link.
+    pub link: String,
+    /// What it leads to.
+    pub target: LinkKind,
+    /// The folder that the item goes into; home when there is none.
+    pub parent: Option<ItemId>,
+}
+
+/// What a link leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum LinkKind {
+    /// A note or folder.
+    Item,
+    /// A profile.
+    Profile,
+}
+
+/// The network configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Network {
+    /// Nothing is dialled and nobody let in.
+    pub offline: bool,
+    /// What is dialled.
+    pub servers: Vec<Server>,
+    /// Who may dial us.
+    pub listen: Listen,
+}
+
+/// `token`: null keeps the one that is stored, an empty string removes it; always null when read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Server {
+    /// `ws://` or `wss://` and so on.
+    pub address: String,
+    /// What is there.
+    pub kind: PlaceKind,
+    /// A new token.
+    pub token: Option<String>,
+    /// Whether one is stored.
+    pub has_token: bool,
+}
+
+/// `everywhere`: any address of this computer, which needs a token; otherwise the loopback address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Listen {
+    /// Whether anybody may dial us.
+    pub enabled: bool,
+    /// The port; 0 takes any that is free.
+    pub port: u16,
+    /// Beyond this computer.
+    pub everywhere: bool,
+    /// A new token.
+    pub token: Option<String>,
+    /// Whether one is stored.
+    pub has_token: bool,
+}
+
+/// How a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum ConnectionState {
+    /// It works.
+    Connected,
+    /// It is being dialled.
+    Connecting,
+    /// It failed and is dialled again later.
+    Waiting,
+    /// It was refused, and dialling again would not help.
+    Refused,
+    /// The person works offline.
+    Offline,
+}
+
+/// One connection.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// Names it in `retry`.
+    pub id: String,
+    /// Where to or from.
+    pub address: String,
+    /// What to call it.
+    pub name: String,
+    /// What is there.
+    pub kind: PlaceKind,
+    /// True for one that dialled us.
+    pub incoming: bool,
+    /// How it is.
+    pub state: ConnectionState,
+    /// Since when.
+    #[ts(type = "number")]
+    pub since: i64,
+    /// Why it last failed.
+    pub last_error: Option<String>,
+    /// When it is dialled again.
+    #[ts(type = "number | null")]
+    pub next_retry: Option<i64>,
+}
+
+/// What the note costs, in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncReport {
+    /// Commits by this app since it started.
+    pub commits: u32,
+    /// Changes in the note's history.
+    pub changes: u32,
+    /// Sync messages sent since the app started.
+    pub messages_sent: u32,
+    /// Sync messages received since the app started.
+    pub messages_received: u32,
+    /// Their bytes.
+    #[ts(type = "number")]
+    pub bytes_sent: u64,
+    /// Their bytes.
+    #[ts(type = "number")]
+    pub bytes_received: u64,
+    /// The size of the note with its history on this disk.
+    #[ts(type = "number")]
+    pub bytes_on_disk: u64,
+    /// Where the note is.
+    pub status: NoteStatus,
+    /// One a second, newest last, at most 60.
+    pub samples: Vec<TrafficSample>,
+}
+
+/// The traffic of one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct TrafficSample {
+    /// When.
+    #[ts(type = "number")]
+    pub at: i64,
+    /// Bytes sent.
+    #[ts(type = "number")]
+    pub sent: u64,
+    /// Bytes received.
+    #[ts(type = "number")]
+    pub received: u64,
+}
