@@ -30,10 +30,10 @@ pub enum Section {
     },
 }
 
-/// One step of a change set that is carried out from left to right.
+/// One replacement of a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Splice<'a> {
-    /// Where, in UTF-16 units of the text in which all earlier steps are already done.
+    /// Where, in UTF-16 units of the old text.
     pub at: usize,
     /// How many UTF-16 units go.
     pub deleted: usize,
@@ -166,18 +166,20 @@ impl ChangeSet {
         self.sections.iter().all(|section| matches!(section, Section::Keep(_)))
     }
 
-    /// The replacements one after another, each at its position once the earlier ones are done.
+    /// The replacements from the last to the first, each at its position in the old text.
+    ///
+    /// Carried out in this order none moves another, also when one of them turns out to have
+    /// another effect than it asked for.
     pub fn splices(&self) -> impl Iterator<Item = Splice<'_>> {
-        let mut at = 0;
-        self.sections.iter().filter_map(move |section| match section {
+        let mut at = self.len_before;
+        self.sections.iter().rev().filter_map(move |section| match section {
             Section::Keep(length) => {
-                at += length;
+                at -= length;
                 None
             }
             Section::Replace { deleted, inserted } => {
-                let splice = Splice { at, deleted: *deleted, inserted };
-                at += utf16_len(inserted);
-                Some(splice)
+                at -= deleted;
+                Some(Splice { at, deleted: *deleted, inserted })
             }
         })
     }

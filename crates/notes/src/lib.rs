@@ -3,3 +3,4 @@
 //! Nothing here reads a clock, makes random ids or does I/O: time, ids and actors are arguments.
 
 pub mod change_set;
+pub mod editing;

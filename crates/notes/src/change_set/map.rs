@@ -71,6 +71,31 @@ impl ChangeSet {
         }
         after
     }
+
+    /// Where position `at` of the new text lies in the old one; inside inserted text it is where
+    /// that text stands, and behind the end counts as the end.
+    pub fn unmap_position(&self, at: usize) -> usize {
+        let (mut before, mut after) = (0, 0);
+        for section in &self.sections {
+            match section {
+                Section::Keep(length) => {
+                    if at < after + length {
+                        return before + at.saturating_sub(after);
+                    }
+                    before += length;
+                    after += length;
+                }
+                Section::Replace { deleted, inserted } => {
+                    after += utf16_len(inserted);
+                    if at < after {
+                        return before;
+                    }
+                    before += deleted;
+                }
+            }
+        }
+        before
+    }
 }
 
 /// What a change does with the units it stands at.

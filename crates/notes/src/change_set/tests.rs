@@ -248,7 +248,7 @@ fn a_difference_is_small() {
     let after = "# Groceries\n\n- oat milk\n- bread\n- eggs, six\n";
     let changes = ChangeSet::between(before, after);
     let steps: Vec<_> = changes.splices().map(|step| (step.deleted, step.inserted)).collect();
-    assert_eq!(steps, [(0, "oat "), (0, ", six")]);
+    assert_eq!(steps, [(0, ", six"), (0, "oat ")]);
 }
 
 #[test]
