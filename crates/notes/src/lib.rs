@@ -4,3 +4,6 @@
 
 pub mod change_set;
 pub mod editing;
+pub mod links;
+mod markdown;
+pub mod title;
