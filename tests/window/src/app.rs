@@ -1,0 +1,111 @@
+//! One running app of one person, in its window.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use crate::http;
+use crate::process::{Running, free_port, processes_of, program};
+use crate::wait::{Patience, until};
+use crate::webdriver::Session;
+
+/// A person with a computer of their own: a home folder that outlives the app's runs.
+pub struct Person {
+    name: String,
+    home: TempDir,
+}
+
+/// The running app, with its page under the control of the test.
+pub struct App {
+    /// The page.
+    pub page: Session,
+    driver: Running,
+    home: std::path::PathBuf,
+}
+
+impl Person {
+    /// A person who never ran the app. `name` becomes part of the profile's name.
+    ///
+    /// # Errors
+    ///
+    /// When no folder can be made.
+    pub fn new(name: &str) -> Result<Self> {
+        Ok(Self { name: name.to_owned(), home: TempDir::new()? })
+    }
+
+    /// The folder that stands for this person's home.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Where this person's app keeps its data.
+    pub fn data(&self) -> std::path::PathBuf {
+        self.home().join("rejoin/profiles").join(self.profile())
+    }
+
+    /// Opens the app and waits until its page is loaded.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub fn open(&self) -> Result<App> {
+        let port = free_port()?;
+        let driver = Running::start(
+            Command::new("WebKitWebDriver")
+                .arg(format!("--port={port}"))
+                .env("TAURI_WEBVIEW_AUTOMATION", "true")
+                .env("XDG_DATA_HOME", self.home())
+                .env("XDG_CONFIG_HOME", self.home().join("config"))
+                .env("XDG_CACHE_HOME", self.home().join("cache"))
+                .env_remove("REJOIN_PROFILE"),
+        )?;
+        until("the driver of the web view", Patience::default(), || {
+            Ok(http::request(port, "GET", "/status", None).ok())
+        })?;
+        let app = program("rejoin-desktop")?;
+        let app = app.to_str().context("the path of the app is text")?;
+        let page = Session::start(port, app, &["--profile", &self.profile()])?;
+        Ok(App { page, driver, home: self.home().to_path_buf() })
+    }
+
+    /// Each run of the tests has profiles of its own, so that a session bus sees no second instance.
+    fn profile(&self) -> String {
+        format!("test-{}-{}", std::process::id(), self.name)
+    }
+}
+
+impl App {
+    /// Closes the window as a person does, and waits until the app has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end.
+    pub fn close(self) -> Result<()> {
+        self.page.end()?;
+        let program = program("rejoin-desktop")?;
+        until("the app to end", Patience::default(), || {
+            let left = processes_of(&program, "XDG_DATA_HOME", self.home.as_os_str())?;
+            Ok(left.is_empty().then_some(()))
+        })
+    }
+
+    /// Kills the app as a power cut would, and waits until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be found.
+    pub fn kill(mut self) -> Result<()> {
+        let program = program("rejoin-desktop")?;
+        let own = processes_of(&program, "XDG_DATA_HOME", self.home.as_os_str())?;
+        for id in &own {
+            Command::new("kill").args(["-9", &id.to_string()]).status()?;
+        }
+        self.driver.kill()?;
+        until("the app to be gone", Patience::default(), || {
+            let left = processes_of(&program, "XDG_DATA_HOME", self.home.as_os_str())?;
+            Ok(left.is_empty().then_some(()))
+        })
+    }
+}

@@ -1,0 +1,25 @@
+//! Drives the app in its real window, as a person would: processes, pages and pictures.
+//!
+//! The tests run under `cargo xtask test window`, which builds the programs and starts a virtual
+//! screen. Without the variable `REJOIN_WINDOW` they report that they were left out.
+
+mod app;
+mod http;
+mod picture;
+mod process;
+mod wait;
+mod webdriver;
+
+pub use app::{App, Person};
+pub use process::root;
+pub use wait::{Patience, until};
+pub use webdriver::{Element, Session};
+
+/// Whether the tests of the real window are to run; says so when they are not.
+pub fn wanted() -> bool {
+    let wanted = std::env::var_os("REJOIN_WINDOW").is_some();
+    if !wanted {
+        eprintln!("left out: `cargo xtask test window` runs the tests of the real window");
+    }
+    wanted
+}

@@ -1,0 +1,104 @@
+//! Child processes that end with the test, and the programs that were built for it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// A process that is killed when this is dropped.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// When the program is not there.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).spawn();
+        Ok(Self(child.with_context(|| format!("cannot start {:?}", command.get_program()))?))
+    }
+
+    /// Kills it as a power cut would, and waits until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be killed.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.kill() {
+            eprintln!("a process could not be ended: {error}");
+        }
+    }
+}
+
+/// The root folder of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .map(Path::to_path_buf)
+        .unwrap_or_default()
+}
+
+/// A program of this workspace, beside the test that asks.
+///
+/// # Errors
+///
+/// When it was not built.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.ancestors().nth(2).context("a test lies in target/debug/deps")?;
+    let path = folder.join(name);
+    if !path.is_file() {
+        bail!("{} is missing: `cargo build --workspace --bins --tests`", path.display());
+    }
+    Ok(path)
+}
+
+/// A port of this computer that nobody listens on.
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// The processes that run `program` with `variable=value` among their environment.
+///
+/// # Errors
+///
+/// When the list of processes cannot be read.
+pub(crate) fn processes_of(program: &Path, variable: &str, value: &OsStr) -> Result<Vec<u32>> {
+    let wanted = [variable.as_bytes(), b"=", value.as_encoded_bytes()].concat();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let folder = entry?.path();
+        let Some(id) = folder.file_name().and_then(OsStr::to_str).and_then(|n| n.parse().ok())
+        else {
+            continue;
+        };
+        // A process may end while it is looked at.
+        if fs::read_link(folder.join("exe")).is_ok_and(|path| path == program) {
+            let mut environment = Vec::new();
+            let read = fs::File::open(folder.join("environ"))
+                .and_then(|mut file| file.read_to_end(&mut environment));
+            if read.is_ok() && environment.split(|byte| *byte == 0).any(|entry| entry == wanted) {
+                found.push(id);
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,179 @@
+//! A session with the web view of one running app, through the W3C WebDriver protocol.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::http;
+use crate::picture;
+use crate::wait::{Patience, until};
+
+/// The key under which the protocol wraps a reference to an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A web view under the control of the test.
+pub struct Session {
+    port: u16,
+    path: String,
+}
+
+/// An element of the page. It is stale once the page was loaded again.
+pub struct Element(String);
+
+impl Session {
+    /// Asks the driver at `port` to start `program` and to take over its web view.
+    ///
+    /// # Errors
+    ///
+    /// When the program does not come up with a web view.
+    pub(crate) fn start(port: u16, program: &str, arguments: &[&str]) -> Result<Self> {
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "webkitgtk:browserOptions": { "binary": program, "args": arguments }
+        } } });
+        let value = accepted(http::request(port, "POST", "/session", Some(&wanted))?)?;
+        let id = value["sessionId"].as_str().context("the driver names no session")?;
+        Ok(Self { port, path: format!("/session/{id}") })
+    }
+
+    /// Loads the page again.
+    ///
+    /// # Errors
+    ///
+    /// When the web view does not answer.
+    pub fn reload(&self) -> Result<()> {
+        self.post("refresh", &json!({})).map(drop)
+    }
+
+    /// Sets the size of the window.
+    ///
+    /// # Errors
+    ///
+    /// When the web view does not answer.
+    pub fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.post("window/rect", &json!({ "width": width, "height": height })).map(drop)
+    }
+
+    /// Runs a script in the page, as the body of a function with `arguments`, and returns its value.
+    ///
+    /// # Errors
+    ///
+    /// When the script throws.
+    pub fn script(&self, script: &str, arguments: &[Value]) -> Result<Value> {
+        self.post("execute/sync", &json!({ "script": script, "args": arguments }))
+    }
+
+    /// As [`script`](Self::script), but the value is what the script hands to its last argument, a function.
+    ///
+    /// # Errors
+    ///
+    /// When the script throws, or never calls the function.
+    pub fn script_later(&self, script: &str, arguments: &[Value]) -> Result<Value> {
+        self.post("execute/async", &json!({ "script": script, "args": arguments }))
+    }
+
+    /// The first element that a CSS selector matches, once there is one.
+    ///
+    /// # Errors
+    ///
+    /// When there is none in time.
+    pub fn element(&self, selector: &str) -> Result<Element> {
+        until(&format!("an element {selector}"), Patience::default(), || {
+            Ok(self.elements(selector)?.into_iter().next())
+        })
+    }
+
+    /// All elements that a CSS selector matches now.
+    ///
+    /// # Errors
+    ///
+    /// When the web view does not answer.
+    pub fn elements(&self, selector: &str) -> Result<Vec<Element>> {
+        let found =
+            self.post("elements", &json!({ "using": "css selector", "value": selector }))?;
+        let list = found.as_array().context("the driver returned no list")?;
+        Ok(list
+            .iter()
+            .filter_map(|one| one[ELEMENT].as_str().map(|id| Element(id.to_owned())))
+            .collect())
+    }
+
+    /// Clicks an element in its middle.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be clicked.
+    pub fn click(&self, element: &Element) -> Result<()> {
+        self.post(&format!("element/{}/click", element.0), &json!({})).map(drop)
+    }
+
+    /// Presses keys while an element has the focus. `\u{E007}` is Enter, and so on, as the protocol has it.
+    ///
+    /// # Errors
+    ///
+    /// When the element takes no keys.
+    pub fn keys(&self, element: &Element, keys: &str) -> Result<()> {
+        self.post(&format!("element/{}/value", element.0), &json!({ "text": keys })).map(drop)
+    }
+
+    /// Presses a key while others are held, wherever the focus is.
+    ///
+    /// # Errors
+    ///
+    /// When the web view does not answer.
+    pub fn chord(&self, held: &[char], key: char) -> Result<()> {
+        let down = |key: &char| json!({ "type": "keyDown", "value": key.to_string() });
+        let up = |key: &char| json!({ "type": "keyUp", "value": key.to_string() });
+        let mut actions: Vec<Value> = held.iter().map(down).collect();
+        actions.extend([down(&key), up(&key)]);
+        actions.extend(held.iter().rev().map(up));
+        let all = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] });
+        self.post("actions", &all).map(drop)
+    }
+
+    /// The text of an element as it is shown.
+    ///
+    /// # Errors
+    ///
+    /// When the element is gone.
+    pub fn text(&self, element: &Element) -> Result<String> {
+        let value = self.get(&format!("element/{}/text", element.0))?;
+        Ok(value.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Keeps a picture of the page as `artifacts/<name>.png`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no picture, or it cannot be written.
+    pub fn picture(&self, name: &str) -> Result<PathBuf> {
+        let value = self.get("screenshot")?;
+        picture::keep(name, value.as_str().context("the driver sent no picture")?)
+    }
+
+    /// Closes the window and ends the app.
+    ///
+    /// # Errors
+    ///
+    /// When the driver does not answer.
+    pub(crate) fn end(&self) -> Result<()> {
+        accepted(http::request(self.port, "DELETE", &self.path, None)?).map(drop)
+    }
+
+    fn get(&self, what: &str) -> Result<Value> {
+        accepted(http::request(self.port, "GET", &format!("{}/{what}", self.path), None)?)
+    }
+
+    fn post(&self, what: &str, body: &Value) -> Result<Value> {
+        accepted(http::request(self.port, "POST", &format!("{}/{what}", self.path), Some(body))?)
+    }
+}
+
+/// The value of an answer, or the error that it reports.
+fn accepted(mut answer: Value) -> Result<Value> {
+    let value = answer["value"].take();
+    if let Some(error) = value["error"].as_str() {
+        bail!("{error}: {}", value["message"].as_str().unwrap_or_default());
+    }
+    Ok(value)
+}

@@ -1,0 +1,3 @@
+//! The app in its real window. See the library of this package for how it is driven.
+
+mod opening;
