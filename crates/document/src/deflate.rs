@@ -1,0 +1,107 @@
+//! Raw DEFLATE, with a limit on what comes out.
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+/// The most bytes that one deflated item may inflate to: 256 MiB.
+///
+/// There is no limit relative to the input beyond the format's own of about 1030 to 1, which ordinary
+/// repetitive text reaches. Memory grows with what is really inflated, never with a claim.
+pub(crate) const MAX_INFLATED: usize = 256 << 20;
+
+/// The size from which columns are deflated, and above which chunks of changes are.
+pub(crate) const DEFLATE_MIN_SIZE: usize = 256;
+
+/// Why bytes could not be inflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InflateError {
+    /// The bytes are no deflated data, or end early.
+    #[error("malformed deflated data")]
+    Malformed,
+    /// More comes out than is taken in.
+    #[error("inflates to more than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// Inflates all of `bytes`.
+///
+/// # Errors
+/// When they are malformed, end early, or hold more than `limit` bytes.
+pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
+    let mut inflater = Decompress::new(false);
+    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).clamp(64, limit.max(64)));
+    loop {
+        let read = usize::try_from(inflater.total_in()).unwrap_or(usize::MAX).min(bytes.len());
+        let status = inflater
+            .decompress_vec(&bytes[read..], &mut out, FlushDecompress::Finish)
+            .map_err(|_| InflateError::Malformed)?;
+        if out.len() > limit {
+            return Err(InflateError::TooLarge { limit });
+        }
+        if status == Status::StreamEnd {
+            return Ok(out);
+        }
+        if out.len() < out.capacity() {
+            // There was space left, so it is the input that is missing.
+            return Err(InflateError::Malformed);
+        }
+        // One byte beyond the limit is enough to see that there is more.
+        out.reserve_exact(out.len().min(limit + 1 - out.len()));
+    }
+}
+
+/// Deflates `bytes` at the default level.
+pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut deflater = Compress::new(Compression::default(), false);
+    let mut out = Vec::with_capacity(bytes.len() / 2 + 64);
+    loop {
+        let read = (deflater.total_in() as usize).min(bytes.len());
+        let status = deflater
+            .compress_vec(&bytes[read..], &mut out, FlushCompress::Finish)
+            .expect("invariant: deflating into memory cannot fail");
+        if status == Status::StreamEnd {
+            return out;
+        }
+        out.reserve(out.len().max(64));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_round_trip() {
+        for len in [0usize, 1, 300, 100_000] {
+            for noise in [1u32, 2_654_435_761] {
+                let bytes: Vec<u8> =
+                    (0..len as u32).map(|i| (i.wrapping_mul(noise) >> 13) as u8).collect();
+                let deflated = deflate(&bytes);
+                assert_eq!(inflate(&deflated, len), Ok(bytes));
+                if len > 0 {
+                    let limit = len - 1;
+                    assert_eq!(inflate(&deflated, limit), Err(InflateError::TooLarge { limit }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_and_cut_off_data_is_refused() {
+        let deflated = deflate(&[7; 5000]);
+        for len in 0..deflated.len() {
+            assert_eq!(inflate(&deflated[..len], 1 << 20), Err(InflateError::Malformed));
+        }
+        assert_eq!(inflate(&[0xff; 20], 1 << 20), Err(InflateError::Malformed));
+    }
+
+    #[test]
+    fn a_bomb_costs_no_more_than_the_limit() {
+        let deflated = deflate(&vec![0; 20 << 20]);
+        assert!(deflated.len() < 30_000);
+        let limit = 1 << 20;
+        assert_eq!(inflate(&deflated, limit), Err(InflateError::TooLarge { limit }));
+    }
+}
