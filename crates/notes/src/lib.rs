@@ -7,3 +7,4 @@ pub mod editing;
 pub mod links;
 mod markdown;
 pub mod title;
+pub mod tree;
