@@ -4,6 +4,8 @@
 //! `rejoin_notes` and convert the answer; what others do comes back as events. The window is
 //! disposable: it can be reloaded at any time and asks again.
 
+mod external;
+mod local;
 pub mod port;
 mod profile;
 mod window;

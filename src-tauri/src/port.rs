@@ -3,6 +3,7 @@
 //! `cargo xtask bindings` writes these types to `ui/src/backend/bindings.ts`, and a test compares
 //! the two. Times are milliseconds since 1970; text positions are UTF-16 code units.
 
+mod convert;
 mod editing;
 mod error;
 mod history;
@@ -14,6 +15,7 @@ mod start;
 #[cfg(test)]
 mod bindings;
 
+pub use convert::TooLong;
 pub use editing::*;
 pub use error::*;
 pub use history::*;

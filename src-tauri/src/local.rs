@@ -1,0 +1,277 @@
+//! What belongs to this computer and not to a document: settings of the window, the network
+//! configuration with its tokens, and how each note is shared.
+//!
+//! It is one small JSON file in the profile's folder, written whole and swapped in.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::port::{
+    ItemId, Listen, Mode, Network, NoteFont, NoteOrder, PlaceKind, Server, Settings, Theme,
+};
+
+/// Everything that is local.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Local {
+    /// The document of the person's profile; none before the first start.
+    pub(crate) profile: Option<String>,
+    /// The name of this computer's store among its peers.
+    pub(crate) storage_id: Option<String>,
+    /// This person's mark on changes, in hexadecimal.
+    pub(crate) author: Option<String>,
+    /// What the person chose about the window.
+    pub(crate) settings: Option<Settings>,
+    /// Servers and peers to dial, with their tokens.
+    pub(crate) servers: Vec<StoredServer>,
+    /// Who may dial us.
+    pub(crate) listen: StoredListen,
+    /// The person works offline.
+    pub(crate) offline: bool,
+    /// How notes are shared where that differs from the default.
+    pub(crate) modes: BTreeMap<ItemId, Mode>,
+    /// Where folders go.
+    pub(crate) goes_to: BTreeMap<ItemId, Vec<String>>,
+    /// Heads of each note, as hexadecimal, when this person last looked, and when that was.
+    pub(crate) seen: BTreeMap<ItemId, Seen>,
+}
+
+/// When a person last looked at a note, and what it was then.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+    /// The heads of the document then.
+    pub(crate) heads: Vec<String>,
+}
+
+/// A server or peer as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredServer {
+    /// Where it is.
+    pub(crate) address: String,
+    /// What it is.
+    pub(crate) kind: PlaceKind,
+    /// What to show at its door.
+    pub(crate) token: Option<String>,
+}
+
+/// Listening as it is kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StoredListen {
+    /// Whether anybody may dial us.
+    pub(crate) enabled: bool,
+    /// The port; 0 takes any that is free.
+    pub(crate) port: u16,
+    /// Beyond this computer.
+    pub(crate) everywhere: bool,
+    /// What others have to show.
+    pub(crate) token: Option<String>,
+}
+
+/// Why the local file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LocalError {
+    /// The disk did not let us.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        error: io::Error,
+    },
+    /// It is not what we wrote.
+    #[error("{path} is damaged: {error}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        error: serde_json::Error,
+    },
+}
+
+/// The file of a [`Local`].
+#[derive(Clone, Debug)]
+pub(crate) struct LocalFile(PathBuf);
+
+impl LocalFile {
+    /// The file in a profile's folder.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self(folder.join("local.json"))
+    }
+
+    /// Reads it; what was never written is empty.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is not what was written.
+    pub(crate) fn read(&self) -> Result<Local, LocalError> {
+        let bytes = match fs::read(&self.0) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Local::default()),
+            Err(error) => return Err(self.io(error)),
+        };
+        let damaged = |error| LocalError::Damaged { path: self.0.clone(), error };
+        serde_json::from_slice(&bytes).map_err(damaged)
+    }
+
+    /// Writes it: after a crash either the old or the new content is there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; the old content stays.
+    pub(crate) fn write(&self, local: &Local) -> Result<(), LocalError> {
+        let damaged = |error| LocalError::Damaged { path: self.0.clone(), error };
+        let bytes = serde_json::to_vec_pretty(local).map_err(damaged)?;
+        self.replace(&bytes).map_err(|error| self.io(error))
+    }
+
+    fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(folder) = self.0.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let fresh = self.0.with_extension("json.new");
+        let mut file = private(&fresh)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&fresh, &self.0)
+    }
+
+    fn io(&self, error: io::Error) -> LocalError {
+        LocalError::Io { path: self.0.clone(), error }
+    }
+}
+
+/// A new file that only this user can read, because it holds tokens.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+impl Local {
+    /// The network configuration as the page sees it: without tokens.
+    pub(crate) fn network(&self) -> Network {
+        let server = |server: &StoredServer| Server {
+            address: server.address.clone(),
+            kind: server.kind,
+            token: None,
+            has_token: server.token.is_some(),
+        };
+        Network {
+            offline: self.offline,
+            servers: self.servers.iter().map(server).collect(),
+            listen: Listen {
+                enabled: self.listen.enabled,
+                port: self.listen.port,
+                everywhere: self.listen.everywhere,
+                token: None,
+                has_token: self.listen.token.is_some(),
+            },
+        }
+    }
+
+    /// Takes over a network configuration from the page; a token of null keeps the stored one.
+    pub(crate) fn set_network(&mut self, network: Network) {
+        let known = std::mem::take(&mut self.servers);
+        let server = |server: Server| {
+            let stored = known.iter().find(|known| known.address == server.address);
+            let stored = stored.and_then(|known| known.token.clone());
+            StoredServer {
+                address: server.address,
+                kind: server.kind,
+                token: chosen_token(server.token, stored),
+            }
+        };
+        self.servers = network.servers.into_iter().map(server).collect();
+        self.listen = StoredListen {
+            enabled: network.listen.enabled,
+            port: network.listen.port,
+            everywhere: network.listen.everywhere,
+            token: chosen_token(network.listen.token, self.listen.token.take()),
+        };
+        self.offline = network.offline;
+    }
+
+    /// The settings, or those that a new profile starts with.
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.clone().unwrap_or_else(|| Settings {
+            name: String::new(),
+            colour: 0,
+            theme: Theme::default(),
+            note_font: NoteFont::default(),
+            text_size: 16,
+            spell_check: true,
+            order: NoteOrder::default(),
+            default_mode: Mode::default(),
+        })
+    }
+
+    /// How a note is shared.
+    pub(crate) fn mode(&self, note: &ItemId) -> Mode {
+        self.modes.get(note).copied().unwrap_or_else(|| self.settings().default_mode)
+    }
+}
+
+/// Nothing keeps what is stored, an empty text removes it.
+fn chosen_token(given: Option<String>, stored: Option<String>) -> Option<String> {
+    match given {
+        None => stored,
+        Some(token) => Some(token).filter(|token| !token.is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(token: Option<&str>) -> Network {
+        let server = Server {
+            address: "wss://home.example".to_owned(),
+            kind: PlaceKind::Server,
+            token: token.map(str::to_owned),
+            has_token: false,
+        };
+        let listen =
+            Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+        Network { offline: false, servers: vec![server], listen }
+    }
+
+    #[test]
+    fn keeps_sets_and_removes_tokens_without_showing_them() {
+        let mut local = Local::default();
+        local.set_network(network(Some("secret")));
+        assert!(local.network().servers[0].has_token);
+        assert_eq!(local.network().servers[0].token, None);
+        local.set_network(network(None));
+        assert_eq!(local.servers[0].token.as_deref(), Some("secret"));
+        local.set_network(network(Some("")));
+        assert_eq!(local.servers[0].token, None);
+    }
+
+    #[test]
+    fn reads_what_it_wrote_and_nothing_where_nothing_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LocalFile::in_folder(&folder.path().join("profile"));
+        assert!(file.read().unwrap().profile.is_none());
+        let local = Local { profile: Some("automerge:x".to_owned()), ..Local::default() };
+        file.write(&local).unwrap();
+        assert_eq!(file.read().unwrap().profile, local.profile);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("local.json");
+        fs::write(&path, "{").unwrap();
+        let read = LocalFile::in_folder(folder.path()).read();
+        assert!(matches!(read, Err(LocalError::Damaged { .. })));
+        assert_eq!(fs::read_to_string(path).unwrap(), "{");
+    }
+}
