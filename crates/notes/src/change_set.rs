@@ -12,9 +12,12 @@
 mod compose;
 mod correction;
 mod map;
+mod sequence;
 mod text_diff;
 
 use std::fmt;
+
+pub use sequence::Steps;
 
 /// One stretch of a [`ChangeSet`], in UTF-16 units of the text before it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,3 +8,4 @@ pub mod links;
 mod markdown;
 pub mod title;
 pub mod tree;
+pub mod welcome;

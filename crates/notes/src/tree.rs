@@ -127,9 +127,7 @@ impl<'a> Listing<'a> {
         newest.sort_by_key(|place| (-place.added, place.order));
         let mut parents: BTreeMap<&'a str, &'a str> = BTreeMap::new();
         for place in newest {
-            if !parents.contains_key(place.url)
-                && !leads_to(place.folder, place.url, &parents)
-            {
+            if !parents.contains_key(place.url) && !leads_to(place.folder, place.url, &parents) {
                 parents.insert(place.url, place.folder);
             }
         }

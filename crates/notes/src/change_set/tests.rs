@@ -259,3 +259,27 @@ fn a_position_keeps_to_its_side() {
     assert_eq!(changes.map_position(3, Side::Left), 4);
     assert_eq!(changes.map_position(9, Side::Right), 5);
 }
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn steps_gathered_are_steps_composed(
+        length in 0..10usize,
+        steps in proptest::collection::vec((0..20usize, 0..4usize, "[a-c]{0,3}"), 0..12)
+    ) {
+        let mut gathered = Steps::new(length);
+        let mut composed = ChangeSet::identity(length);
+        for (at, deleted, inserted) in steps {
+            match ChangeSet::splice(composed.len_after(), at, deleted, &inserted) {
+                Ok(step) => {
+                    gathered.replace(at, deleted, &inserted).unwrap();
+                    composed = composed.compose(&step).unwrap();
+                }
+                Err(_) => prop_assert!(gathered.replace(at, deleted, &inserted).is_err()),
+            }
+            prop_assert_eq!(gathered.length(), composed.len_after());
+        }
+        prop_assert_eq!(gathered.finish(), composed);
+    }
+}
