@@ -1,15 +1,44 @@
 //! The CRDT engine: an Automerge document at the cost of the change.
 
 mod actor;
+mod apply;
+mod author;
 mod change;
+mod change_graph;
 mod change_hash;
 mod chunk;
+mod clock;
 mod deflate;
+mod document;
+mod draft;
+mod integrate;
+mod mark;
+mod object;
 mod op;
 mod op_id;
+mod op_log;
+mod op_set;
+mod patch;
+mod queue;
+mod refused;
+mod sequence;
+mod transaction;
+mod value;
+mod view;
 
 pub use actor::{ActorId, InvalidActorId};
 pub use change::{Change, ChangeError, OpError};
 pub use change_hash::{ChangeHash, InvalidChangeHash};
 pub use chunk::ChunkError;
 pub use deflate::InflateError;
+pub use document::{ChangeMeta, Document, UnknownHeads};
+pub use draft::{DraftTransaction, RestoreDraftError};
+pub use integrate::InvalidOp;
+pub use mark::{Expand, Mark};
+pub use object::{ObjId, ObjType};
+pub use patch::{Patch, PatchAction, PatchLog, PathKey};
+pub use refused::{ApplyError, RefusedChange, RefusedReason};
+pub use sequence::TextUnit;
+pub use transaction::{CommitOptions, Transaction, WriteError};
+pub use value::{Prop, ScalarValue, Value};
+pub use view::{ReadError, Span, View};

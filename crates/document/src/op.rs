@@ -90,7 +90,28 @@ pub(crate) enum OpRun<'a> {
     Single(Op<'a>),
 }
 
-impl OpRun<'_> {
+impl<'a> OpRun<'a> {
+    /// The run with other ids in place of its own: of objects, elements and predecessors.
+    pub(crate) fn map_ids(self, map: impl Fn(OpId) -> OpId) -> Self {
+        match self {
+            Self::Insert { object, after, text, count } => {
+                Self::Insert { object: map(object), after: map(after), text, count }
+            }
+            Self::Delete { object, target, step, count } => {
+                Self::Delete { object: map(object), target: map(target), step, count }
+            }
+            Self::Single(op) => Self::Single(Op {
+                object: map(op.object),
+                key: match op.key {
+                    Key::Element(element) => Key::Element(map(element)),
+                    key => key,
+                },
+                predecessors: op.predecessors.iter().map(|op| map(*op)).collect(),
+                ..op
+            }),
+        }
+    }
+
     /// How many operations this is.
     pub(crate) fn count(&self) -> u32 {
         match self {

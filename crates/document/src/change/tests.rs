@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     actor::Actors,
+    chunk::Chunks,
     op::{Action, Key, Op, RawValue},
 };
 use rand::{Rng, RngExt, SeedableRng};
@@ -522,3 +523,94 @@ fn wrong_chunks_are_refused() {
     document[8] = 0;
     assert_eq!(Change::parse(&document), Err(ChangeError::Kind));
 }
+
+/// The files of a folder of real data, if the variable says where that lies.
+fn real_files(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let Some(data) = std::env::var_os("REJOIN_DATA") else {
+        println!("skipped: REJOIN_DATA is not set");
+        return Vec::new();
+    };
+    let files = std::fs::read_dir(std::path::Path::new(&data).join(folder)).unwrap();
+    files
+        .map(|file| file.unwrap())
+        .map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap()))
+        .collect()
+}
+
+#[test]
+fn changes_that_automerge_wrote_are_canonical() {
+    let refused = [
+        "64bit_obj_id_change.automerge",
+        "counter_value_is_overlong.automerge",
+        "counter_value_has_incorrect_meta.automerge",
+    ];
+    let mut parser = ChangeParser::default();
+    let mut checked = 0;
+    for folder in ["automerge-fixtures", "corpus"] {
+        for (name, bytes) in real_files(folder) {
+            let chunks = Chunks::new(&bytes).map_while(Result::ok);
+            for chunk in chunks {
+                if matches!(chunk.kind, ChunkKind::Change | ChunkKind::Deflated) {
+                    checked += 1;
+                    let change = parser.parse(&chunk);
+                    assert_eq!(change.is_err(), refused.contains(&&*name), "{name}: {change:?}");
+                }
+            }
+        }
+    }
+    println!("{checked} changes");
+}
+
+// BENCH-BEGIN
+#[test]
+fn zz_bench() {
+    use std::time::Instant;
+    let actors = actors(&[b"0123456789abcdef", b"fedcba9876543210"]);
+    let deps = [ChangeHash([9; 32])];
+    let mut encoder = ChangeEncoder::default();
+    for (name, other) in [("author only", 0u32), ("other", 1)] {
+        let t = Instant::now();
+        let n = 300_000u32;
+        let mut x = 0u8;
+        for i in 0..n {
+            let header = ChangeHeader { deps: &deps, actor: 0, seq: i as u64 + 1, start_op: i + 1000, time: 1_700_000_000, message: None, extra: &[] };
+            let run = OpRun::Insert { object: OpId::new(1, other), after: OpId::new(i + 999, other), text: "a", count: 1 };
+            x ^= encoder.encode(&header, &actors, std::slice::from_ref(&run)).0[0];
+        }
+        println!("insert {name}: {} ns/change, {} bytes {x}", t.elapsed().as_nanos() / n as u128, encoder.chunk().len());
+        let t = Instant::now();
+        for i in 0..n {
+            let header = ChangeHeader { deps: &deps, actor: 0, seq: i as u64 + 1, start_op: i + 1000, time: 1_700_000_000, message: None, extra: &[] };
+            let run = OpRun::Delete { object: OpId::new(1, other), target: OpId::new(i + 999, other), step: 1, count: 1 };
+            x ^= encoder.encode(&header, &actors, std::slice::from_ref(&run)).0[0];
+        }
+        println!("delete {name}: {} ns/change, {} bytes {x}", t.elapsed().as_nanos() / n as u128, encoder.chunk().len());
+    }
+    let t = Instant::now();
+    let data = vec![7u8; 120];
+    let mut y = 0;
+    for i in 0..300_000u32 { use sha2::Digest; let mut d = data.clone(); d[0] = i as u8; y ^= sha2::Sha256::digest(&d)[0]; }
+    println!("sha 120: {} ns {y}", t.elapsed().as_nanos() / 300_000);
+    for file in ["essay.amrg", "A1.am", "brave-ape-49.automerge", "monday-meeting-notes.automerge"] {
+        let Ok(bytes) = std::fs::read(format!("/tmp/codec/{file}.changes")) else { continue };
+        let mut parser = ChangeParser::default();
+        let t = Instant::now();
+        let changes: Vec<Change> = Chunks::new(&bytes).map(|c| parser.parse(&c.unwrap()).unwrap()).collect();
+        println!("{file}: parse {} changes {} bytes: {:?} = {} ns each", changes.len(), bytes.len(), t.elapsed(), t.elapsed().as_nanos() / changes.len() as u128);
+        let t = Instant::now();
+        let mut runs = 0; let mut ops = 0;
+        for c in &changes { for r in c.runs() { runs += 1; ops += r.count(); } }
+        println!("   {runs} runs {ops} ops: {:?} = {} ns/run", t.elapsed(), t.elapsed().as_nanos() / runs as u128);
+        let mut known = Actors::default();
+        for c in &changes { for a in c.local_actors() { known.intern(a); } }
+        let all: Vec<(Vec<OpRun<'_>>, u32)> = changes.iter().map(|c| (globally_numbered(c, &known), known.find(c.actor()).unwrap())).collect();
+        let t = Instant::now();
+        for (c, (runs, actor)) in changes.iter().zip(&all) {
+            let header = ChangeHeader { deps: c.deps(), actor: *actor, seq: c.seq(), start_op: c.start_op() as u32, time: c.time(), message: c.message(), extra: c.extra() };
+            let hash = encoder.encode(&header, &known, runs);
+            assert_eq!(hash, c.hash());
+        }
+        println!("   encode: {:?} = {} ns/change", t.elapsed(), t.elapsed().as_nanos() / changes.len() as u128);
+    }
+}
+// BENCH-END

@@ -1,0 +1,329 @@
+//! The document: its operations, its changes, and what waits for others.
+
+use std::collections::HashSet;
+
+use smallvec::SmallVec;
+
+use crate::{
+    actor::ActorId,
+    change::{Change, ChangeEncoder, ChangeHeader},
+    change_graph::{ChangeGraph, ChangeIndex},
+    change_hash::ChangeHash,
+    op::OpRun,
+    op_set::OpSet,
+    patch::PatchLog,
+    queue::Queue,
+    refused::RefusedChange,
+    view::View,
+};
+
+/// An Automerge document with its whole history.
+///
+/// Writing goes through [`Document::transaction`], others' changes come in through
+/// [`Document::apply`], and reading through [`Document::view`] and [`Document::at`]. A clone is a
+/// full copy.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub(crate) set: OpSet,
+    pub(crate) graph: ChangeGraph,
+    pub(crate) queue: Queue,
+    pub(crate) refused: Vec<RefusedChange>,
+    pub(crate) draft: Option<Box<crate::draft::DraftState>>,
+    /// Made at the first change and given back when the document is shrunk.
+    pub(crate) encoder: EncoderSlot,
+}
+
+/// An encoder of changes, which has buffers that are worth keeping. A copy starts without.
+#[derive(Debug, Default)]
+pub(crate) struct EncoderSlot(Option<Box<ChangeEncoder>>);
+
+impl Clone for EncoderSlot {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
+impl EncoderSlot {
+    pub(crate) fn get(&mut self) -> &mut ChangeEncoder {
+        self.0.get_or_insert_default()
+    }
+}
+
+/// Heads that are not in the document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the document has no change {0}")]
+pub struct UnknownHeads(pub ChangeHash);
+
+/// What a change is, without its operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeMeta {
+    /// Its name.
+    pub hash: ChangeHash,
+    /// Who made it.
+    pub actor: ActorId,
+    /// Which of the actor's changes it is, from 1.
+    pub seq: u64,
+    /// The counter of its first operation.
+    pub start_op: u64,
+    /// The counter of its last operation; without operations the one before `start_op`.
+    pub max_op: u64,
+    /// When, as the writer said it: Automerge writes seconds since 1970, 0 for unsaid.
+    pub time: i64,
+    /// What its writer said of it.
+    pub message: Option<String>,
+    /// The changes that it follows, sorted.
+    pub deps: Vec<ChangeHash>,
+    /// The author who uses the actor, where the actor's first change names one.
+    pub author: Option<Vec<u8>>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Document {
+    /// An empty document.
+    pub fn new() -> Self {
+        Self {
+            set: OpSet::new(),
+            graph: ChangeGraph::default(),
+            queue: Queue::default(),
+            refused: Vec::new(),
+            draft: None,
+            encoder: EncoderSlot::default(),
+        }
+    }
+
+    /// The document as it is now, a draft included.
+    pub fn view(&self) -> View<'_> {
+        View { set: &self.set, clock: None }
+    }
+
+    /// The document as it was at some heads.
+    ///
+    /// # Errors
+    /// When a head is not in the document.
+    pub fn at(&self, heads: &[ChangeHash]) -> Result<View<'_>, UnknownHeads> {
+        let heads = self.indexes(heads)?;
+        Ok(View { set: &self.set, clock: Some(self.graph.clock(&heads)) })
+    }
+
+    /// The hashes of the changes that no other change follows, sorted: they name the state.
+    pub fn heads(&self) -> &[ChangeHash] {
+        self.graph.heads()
+    }
+
+    /// Whether the change is in the document; one that waits for others is not.
+    pub fn has_change(&self, hash: &ChangeHash) -> bool {
+        self.graph.find(hash).is_some()
+    }
+
+    /// How many changes there are.
+    pub fn change_count(&self) -> usize {
+        self.graph.len()
+    }
+
+    /// A change.
+    pub fn change(&self, hash: &ChangeHash) -> Option<Change> {
+        let index = self.graph.find(hash)?;
+        Some(self.changes_at(&[index]).remove(0))
+    }
+
+    /// All changes, each after those that it follows.
+    pub fn changes(&self) -> Vec<Change> {
+        let all: Vec<_> = (0..self.graph.len() as u32).map(ChangeIndex).collect();
+        self.changes_at(&all)
+    }
+
+    /// The changes that are not among `heads` or before them, each after those that it follows.
+    /// Heads that the document does not have are ignored. Costs what is given.
+    pub fn changes_since(&self, heads: &[ChangeHash]) -> Vec<Change> {
+        self.changes_at(&self.indexes_since(heads))
+    }
+
+    /// The hashes of the changes that [`Document::changes_since`] gives.
+    pub fn hashes_since(&self, heads: &[ChangeHash]) -> Vec<ChangeHash> {
+        self.indexes_since(heads).into_iter().map(|index| self.graph.hash(index)).collect()
+    }
+
+    /// The hashes of the changes that follow this one directly or, in a row, indirectly: all that
+    /// depend on it.
+    pub fn dependents(&self, hash: &ChangeHash) -> Vec<ChangeHash> {
+        let Some(index) = self.graph.find(hash) else { return Vec::new() };
+        let mut found: HashSet<ChangeIndex> = HashSet::from([index]);
+        let mut hashes = Vec::new();
+        for next in (index.0 + 1..self.graph.len() as u32).map(ChangeIndex) {
+            if self.graph.info(next).deps.iter().any(|dep| found.contains(dep)) {
+                found.insert(next);
+                hashes.push(self.graph.hash(next));
+            }
+        }
+        hashes
+    }
+
+    /// The hashes of a change's dependencies.
+    pub fn deps(&self, hash: &ChangeHash) -> Option<Vec<ChangeHash>> {
+        let index = self.graph.find(hash)?;
+        Some(self.graph.info(index).deps.iter().map(|dep| self.graph.hash(*dep)).collect())
+    }
+
+    /// The place of a change in the document's order, in which each comes after those that it
+    /// follows; the order of two copies of a document may differ.
+    pub fn position(&self, hash: &ChangeHash) -> Option<usize> {
+        self.graph.find(hash).map(|index| index.0 as usize)
+    }
+
+    /// The hash of the change at a place of the document's order.
+    pub fn hash_at(&self, position: usize) -> Option<ChangeHash> {
+        (position < self.graph.len()).then(|| self.graph.hash(ChangeIndex(position as u32)))
+    }
+
+    /// What all changes are, without decoding operations.
+    pub fn metadata(&self) -> impl Iterator<Item = ChangeMeta> + '_ {
+        (0..self.graph.len() as u32).map(|index| self.meta(ChangeIndex(index)))
+    }
+
+    /// What one change is.
+    pub fn change_meta(&self, hash: &ChangeHash) -> Option<ChangeMeta> {
+        self.graph.find(hash).map(|index| self.meta(index))
+    }
+
+    pub(crate) fn meta(&self, index: ChangeIndex) -> ChangeMeta {
+        let info = self.graph.info(index);
+        let mut deps: Vec<_> = info.deps.iter().map(|dep| self.graph.hash(*dep)).collect();
+        deps.sort_unstable();
+        ChangeMeta {
+            hash: self.graph.hash(index),
+            actor: self.set.actors.get(info.actor).clone(),
+            seq: info.seq.into(),
+            start_op: info.start_op.into(),
+            max_op: info.max_op.into(),
+            time: info.time,
+            message: info.message.map(Into::into),
+            deps,
+            author: self.author(info.actor).map(<[u8]>::to_vec),
+        }
+    }
+
+    /// The author who uses an actor.
+    pub(crate) fn author(&self, actor: u32) -> Option<&[u8]> {
+        let first = self.graph.by_seq(actor, 1)?;
+        crate::author::read(self.graph.extra(first))
+    }
+
+    /// The hashes of changes that are needed before all that waits can be taken in, and those of
+    /// `heads` that are not here, sorted.
+    pub fn missing_deps(&self, heads: &[ChangeHash]) -> Vec<ChangeHash> {
+        let mut missing = HashSet::new();
+        let mut seen: HashSet<ChangeHash> = HashSet::new();
+        let mut stack: Vec<ChangeHash> = heads.to_vec();
+        while let Some(hash) = stack.pop() {
+            if !seen.insert(hash) || self.has_change(&hash) {
+                continue;
+            }
+            match self.queue.get(&hash) {
+                Some(change) => stack.extend_from_slice(change.deps()),
+                None => {
+                    missing.insert(hash);
+                }
+            }
+        }
+        let mut missing: Vec<_> = missing.into_iter().collect();
+        missing.sort_unstable();
+        missing
+    }
+
+    /// How many changes wait for changes that they follow.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether the change waits for changes that it follows.
+    pub fn is_queued(&self, hash: &ChangeHash) -> bool {
+        self.queue.get(hash).is_some()
+    }
+
+    /// The changes that were refused, kept so that nothing is lost.
+    pub fn refused(&self) -> &[RefusedChange] {
+        &self.refused
+    }
+
+    /// A copy with the whole history, without a draft.
+    pub fn fork(&self) -> Self {
+        let mut copy = self.clone();
+        copy.discard_draft();
+        copy
+    }
+
+    /// A document with the history up to some heads.
+    ///
+    /// # Errors
+    /// When a head is not in the document.
+    pub fn fork_at(&self, heads: &[ChangeHash]) -> Result<Self, UnknownHeads> {
+        let heads = self.indexes(heads)?;
+        let changes = self.changes_at(&self.graph.ancestors(&heads));
+        let mut copy = Self::new();
+        for change in &changes {
+            copy.apply_checked(change, &mut PatchLog::inactive())
+                .expect("invariant: a change of a document fits its own history");
+        }
+        Ok(copy)
+    }
+
+    /// Gives memory back that buffers hold in advance.
+    pub fn shrink(&mut self) {
+        self.encoder = EncoderSlot::default();
+        self.set.log.shrink();
+        self.graph.shrink();
+    }
+
+    pub(crate) fn indexes(&self, heads: &[ChangeHash]) -> Result<Vec<ChangeIndex>, UnknownHeads> {
+        heads.iter().map(|head| self.graph.find(head).ok_or(UnknownHeads(*head))).collect()
+    }
+
+    pub(crate) fn indexes_since(&self, heads: &[ChangeHash]) -> Vec<ChangeIndex> {
+        let heads: Vec<_> = heads.iter().filter_map(|head| self.graph.find(head)).collect();
+        self.graph.since(&heads)
+    }
+
+    /// The changes with these numbers, encoded anew.
+    pub(crate) fn changes_at(&self, indexes: &[ChangeIndex]) -> Vec<Change> {
+        let mut encoder = ChangeEncoder::default();
+        let mut runs = Vec::new();
+        indexes
+            .iter()
+            .map(|index| {
+                runs.clear();
+                self.encode(*index, &mut encoder, &mut runs);
+                Change::from_encoder(&encoder)
+            })
+            .collect()
+    }
+
+    /// Encodes a change into the encoder.
+    pub(crate) fn encode<'a>(
+        &'a self,
+        index: ChangeIndex,
+        encoder: &mut ChangeEncoder,
+        runs: &mut Vec<OpRun<'a>>,
+    ) -> ChangeHash {
+        let info = self.graph.info(index);
+        let mut deps: SmallVec<[ChangeHash; 2]> =
+            info.deps.iter().map(|dep| self.graph.hash(*dep)).collect();
+        deps.sort_unstable();
+        let object_id = |object| self.set.objects.get(object).id;
+        self.set.log.runs_between(info.actor, info.start_op, info.max_op + 1, object_id, runs);
+        let header = ChangeHeader {
+            deps: &deps,
+            actor: info.actor,
+            seq: info.seq.into(),
+            start_op: info.start_op,
+            time: info.time,
+            message: info.message,
+            extra: info.extra,
+        };
+        encoder.encode(&header, &self.set.actors, runs)
+    }
+}

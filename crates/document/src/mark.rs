@@ -1,0 +1,173 @@
+//! Marks: named values over ranges of a text.
+
+use std::ops::Range;
+
+use crate::{
+    clock::Clock,
+    object::{ObjectIndex, Source},
+    op_id::OpId,
+    op_log::StoredOp,
+    op_set::OpSet,
+    sequence::{Measure, Run, RunKind, Summary, TextUnit},
+    value::ScalarValue,
+};
+
+/// A mark over a range of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark {
+    /// Where, in the unit asked for.
+    pub range: Range<usize>,
+    /// The name, such as `strong`.
+    pub name: String,
+    /// The value, never null.
+    pub value: ScalarValue,
+}
+
+/// Which ends of a mark grow with text typed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Expand {
+    /// Text typed right before the mark joins it.
+    Before,
+    /// Text typed right after the mark joins it.
+    #[default]
+    After,
+    /// Both.
+    Both,
+    /// Neither.
+    None,
+}
+
+impl Expand {
+    pub(crate) fn before(self) -> bool {
+        matches!(self, Self::Before | Self::Both)
+    }
+
+    pub(crate) fn after(self) -> bool {
+        matches!(self, Self::After | Self::Both)
+    }
+}
+
+/// The marks that cover a point while a text is walked from its start.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct ActiveMarks {
+    /// The begin, the order of its id and the stored operation.
+    begun: Vec<(OpId, u64, u32)>,
+}
+
+impl ActiveMarks {
+    /// Passes the begin or end of a mark.
+    pub(crate) fn pass(&mut self, set: &OpSet, run: &Run) {
+        let Some(op) = set.register_of(run).first() else { return };
+        let Source::Stored(number) = op.source else { return };
+        if set.log.others[number as usize].mark_name.is_some() {
+            self.begun.push((op.id, set.actors.order(op.id), number));
+        } else {
+            let begin = OpId::new(op.id.counter - 1, op.id.actor);
+            self.begun.retain(|(id, ..)| *id != begin);
+        }
+    }
+
+    /// The marks in force, by name: of those with one name the youngest decides, and null is none.
+    pub(crate) fn current<'a>(&self, set: &'a OpSet) -> Vec<(&'a str, ScalarValue)> {
+        let mut current: Vec<(&str, u64, &StoredOp)> = Vec::new();
+        for (_, order, number) in &self.begun {
+            let op = &set.log.others[*number as usize];
+            let name = op.mark_name.as_deref().unwrap_or_default();
+            match current.iter_mut().find(|(other, ..)| *other == name) {
+                Some(known) if known.1 < *order => *known = (name, *order, op),
+                Some(_) => {}
+                None => current.push((name, *order, op)),
+            }
+        }
+        let mut marks: Vec<_> = current
+            .into_iter()
+            .map(|(name, _, op)| (name, ScalarValue::decode(set.log.value(op.value))))
+            .filter(|(_, value)| *value != ScalarValue::Null)
+            .collect();
+        marks.sort_by_key(|(name, _)| *name);
+        marks
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.begun.is_empty()
+    }
+}
+
+impl OpSet {
+    /// The marks of a text with their ranges, ordered by start, then by name.
+    pub(crate) fn marks(
+        &self,
+        object: ObjectIndex,
+        unit: TextUnit,
+        clock: Option<&Clock>,
+    ) -> Vec<Mark> {
+        let Some(sequence) = self.sequence(object) else { return Vec::new() };
+        if clock.is_none() && self.sequences.total(sequence).marks == 0 {
+            return Vec::new();
+        }
+        let measure = Measure::from(unit);
+        let mut marks: Vec<Mark> = Vec::new();
+        let mut open: Vec<Mark> = Vec::new();
+        let mut active = ActiveMarks::default();
+        let mut position = 0;
+        for run in self.sequences.runs(sequence) {
+            if let RunKind::Mark { .. } = run.kind {
+                if clock.map_or(run.is_visible(), |clock| clock.covers(run.id)) {
+                    active.pass(self, run);
+                }
+                continue;
+            }
+            let width = self.run_width_at(object, run, measure, clock) as usize;
+            if width == 0 {
+                continue;
+            }
+            let current = active.current(self);
+            let (going_on, ended) = open.into_iter().partition(|mark: &Mark| {
+                current.iter().any(|(name, value)| mark.name == *name && mark.value == *value)
+            });
+            open = going_on;
+            marks.extend::<Vec<_>>(ended);
+            for (name, value) in current {
+                match open.iter_mut().find(|mark| mark.name == name) {
+                    Some(mark) => mark.range.end = position + width,
+                    None => open.push(Mark {
+                        range: position..position + width,
+                        name: name.to_owned(),
+                        value,
+                    }),
+                }
+            }
+            position += width;
+        }
+        marks.extend(open);
+        marks.sort_by(|a, b| (a.range.start, &a.name).cmp(&(b.range.start, &b.name)));
+        marks
+    }
+
+    /// The marks of the character at an index of a text, as it is now.
+    pub(crate) fn marks_at(
+        &self,
+        object: ObjectIndex,
+        index: usize,
+        unit: TextUnit,
+    ) -> Vec<(String, ScalarValue)> {
+        let Some(sequence) = self.sequence(object) else { return Vec::new() };
+        if self.sequences.total(sequence).marks == 0 {
+            return Vec::new();
+        }
+        let mut active = ActiveMarks::default();
+        let mut before = Summary::default();
+        for run in self.sequences.runs(sequence) {
+            if let RunKind::Mark { visible: true } = run.kind {
+                active.pass(self, run);
+                continue;
+            }
+            before += run.summary();
+            if before.get(unit.into()) as usize > index {
+                break;
+            }
+        }
+        let owned = |(name, value): (&str, ScalarValue)| (name.to_owned(), value);
+        active.current(self).into_iter().map(owned).collect()
+    }
+}

@@ -1,0 +1,620 @@
+//! Writing: operations that become one change.
+
+mod text;
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::{
+    actor::ActorId,
+    author,
+    change::ChangeHeader,
+    change_graph::NewChange,
+    change_hash::ChangeHash,
+    document::Document,
+    mark::Expand,
+    object::{ObjId, ObjType, ObjectIndex},
+    op::{Action, Key, Op, OpRun, RawValue},
+    op_id::OpId,
+    patch::{Patch, PatchLog},
+    sequence::{RunKind, TextUnit},
+    value::{Prop, ScalarValue, Value},
+    view::{ReadError, View},
+};
+
+/// Operations in the making. Nothing of it is sent or saved before [`Transaction::commit`];
+/// dropping it takes everything back.
+#[derive(Debug)]
+pub struct Transaction<'a> {
+    doc: &'a mut Document,
+    actor: u32,
+    start_op: u32,
+    next: u32,
+    log: PatchLog,
+    open: bool,
+}
+
+/// What a change says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommitOptions {
+    /// What it is about.
+    pub message: Option<String>,
+    /// When it was made: by custom seconds since 1970, 0 for unsaid.
+    pub time: i64,
+    /// Who uses the actor; written into the actor's first change only.
+    pub author: Option<Vec<u8>>,
+}
+
+/// Why something cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The place cannot be read, so it cannot be written either.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index is beyond the end.
+    #[error("index {index} is beyond the length {length}")]
+    OutOfBounds {
+        /// The index.
+        index: usize,
+        /// The length, in the same unit.
+        length: usize,
+    },
+    /// There is no counter to increment.
+    #[error("there is no counter at this place")]
+    NotACounter,
+    /// There is no block marker to change.
+    #[error("there is no block marker at {0}")]
+    NotABlock(usize),
+    /// The place is part of a draft, upon which no change can be built.
+    #[error("the place is part of a draft")]
+    InDraft,
+    /// Operations are numbered up to 4,294,967,295.
+    #[error("the document has reached its greatest number of operations")]
+    TooManyOps,
+}
+
+impl Document {
+    /// Begins to write as an actor, who must be new to this process: see [`ActorId`].
+    pub fn transaction(&mut self, actor: &ActorId) -> Transaction<'_> {
+        let actor = self.set.actors.intern(actor);
+        let start_op = self.set.max_op + 1;
+        let log = PatchLog::inactive();
+        Transaction { doc: self, actor, start_op, next: start_op, log, open: true }
+    }
+
+    /// Adds a change without operations, which follows all heads.
+    pub fn commit_empty(&mut self, actor: &ActorId, options: CommitOptions) -> ChangeHash {
+        let actor = self.set.actors.intern(actor);
+        let start_op = self.set.max_op + 1;
+        self.commit_ops(actor, start_op, start_op, options)
+    }
+
+    /// Makes the operations of an actor from `start_op` up to and without `next` a change.
+    pub(crate) fn commit_ops(
+        &mut self,
+        actor: u32,
+        start_op: u32,
+        next: u32,
+        options: CommitOptions,
+    ) -> ChangeHash {
+        let seq = self.graph.seq(actor) + 1;
+        let extra = match &options.author {
+            Some(id) if seq == 1 => author::write(id),
+            _ => Vec::new(),
+        };
+        let message = options.message.filter(|message| !message.is_empty());
+        let deps: SmallVec<[_; 2]> = self.graph.head_indexes().iter().copied().collect();
+        let mut runs = Vec::new();
+        let objects = &self.set.objects;
+        let object_id = |object| objects.get(object).id;
+        self.set.log.runs_between(actor, start_op, next, object_id, &mut runs);
+        let header = ChangeHeader {
+            deps: self.graph.heads(),
+            actor,
+            seq: seq.into(),
+            start_op,
+            time: options.time,
+            message: message.as_deref(),
+            extra: &extra,
+        };
+        let hash = self.encoder.get().encode(&header, &self.set.actors, &runs);
+        let max_op = next - 1;
+        self.set.max_op = self.set.max_op.max(max_op);
+        self.graph.add(
+            hash,
+            NewChange {
+                actor,
+                seq,
+                start_op,
+                max_op,
+                time: options.time,
+                message: message.map(Into::into),
+                deps,
+                extra: extra.into(),
+            },
+        );
+        hash
+    }
+}
+
+impl<'a> Transaction<'a> {
+    /// A transaction on a draft, whose operations have no actor yet.
+    pub(crate) fn on_draft(doc: &'a mut Document, next: u32) -> Self {
+        let log = PatchLog::inactive();
+        Self { doc, actor: OpId::DRAFT_ACTOR, start_op: next, next, log, open: true }
+    }
+
+    /// Keeps the operations as part of the draft and gives the patches.
+    pub(crate) fn keep_in_draft(mut self) -> Vec<Patch> {
+        self.open = false;
+        self.doc.keep_draft(self.next);
+        self.take_patches()
+    }
+
+    /// Collects patches from here on in this log.
+    pub fn set_log(&mut self, log: PatchLog) {
+        self.log = log;
+    }
+
+    /// The patches collected since [`Transaction::set_log`] or the last call.
+    pub fn take_patches(&mut self) -> Vec<Patch> {
+        self.log.finish(&self.doc.set);
+        self.log.take()
+    }
+
+    /// The document with what was written so far.
+    pub fn view(&self) -> View<'_> {
+        self.doc.view()
+    }
+
+    /// How many operations were written so far.
+    pub fn pending(&self) -> usize {
+        (self.next - self.start_op) as usize
+    }
+
+    /// Makes what was written a change that follows all heads. `None` when nothing was written.
+    pub fn commit(mut self, options: CommitOptions) -> Option<ChangeHash> {
+        self.open = false;
+        if self.next == self.start_op {
+            return None;
+        }
+        Some(self.doc.commit_ops(self.actor, self.start_op, self.next, options))
+    }
+
+    /// Takes back what was written.
+    pub fn rollback(self) {
+        drop(self);
+    }
+
+    /// Sets a key of a map or an element of a sequence to a scalar. Nothing is written when it has
+    /// this value already and there is no conflict.
+    ///
+    /// # Errors
+    /// When there is no such object or index, or the property does not fit the object.
+    pub fn put<'p>(
+        &mut self,
+        object: ObjId,
+        prop: impl Into<Prop<'p>>,
+        value: impl Into<ScalarValue>,
+    ) -> Result<(), WriteError> {
+        let mut bytes = Vec::new();
+        let code = value.into().encode(&mut bytes);
+        self.write(object, prop.into(), Action::Set, RawValue { code, bytes: &bytes })?;
+        Ok(())
+    }
+
+    /// Sets a key of a map or an element of a sequence to a new object.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn put_object<'p>(
+        &mut self,
+        object: ObjId,
+        prop: impl Into<Prop<'p>>,
+        kind: ObjType,
+    ) -> Result<ObjId, WriteError> {
+        let id = self.next_id()?;
+        self.write(object, prop.into(), kind.action(), RawValue::NULL)?;
+        Ok(ObjId(id))
+    }
+
+    /// Inserts a scalar into a list, or into a text in UTF-16 units.
+    ///
+    /// # Errors
+    /// When there is no such object, it is no sequence, or the index is beyond its end.
+    pub fn insert(
+        &mut self,
+        object: ObjId,
+        index: usize,
+        value: impl Into<ScalarValue>,
+    ) -> Result<(), WriteError> {
+        let mut bytes = Vec::new();
+        let code = value.into().encode(&mut bytes);
+        let value = RawValue { code, bytes: &bytes };
+        self.insert_op(object, index, TextUnit::Utf16, Action::Set, value)?;
+        Ok(())
+    }
+
+    /// Inserts a new object into a list, or into a text in UTF-16 units.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert`].
+    pub fn insert_object(
+        &mut self,
+        object: ObjId,
+        index: usize,
+        kind: ObjType,
+    ) -> Result<ObjId, WriteError> {
+        self.insert_op(object, index, TextUnit::Utf16, kind.action(), RawValue::NULL)
+    }
+
+    /// Deletes a key of a map or an element of a sequence. Deleting nothing writes nothing.
+    ///
+    /// # Errors
+    /// When there is no such object or the property does not fit it; in a sequence, when the index
+    /// is beyond its end.
+    pub fn delete<'p>(
+        &mut self,
+        object: ObjId,
+        prop: impl Into<Prop<'p>>,
+    ) -> Result<(), WriteError> {
+        let prop = prop.into();
+        if let Prop::Index(index) = prop
+            && self.doc.view().object_type(object)? == ObjType::Text
+        {
+            return self.splice_text(object, index, 1, "", TextUnit::Utf16);
+        }
+        self.write(object, prop, Action::Delete, RawValue::NULL)?;
+        Ok(())
+    }
+
+    /// Adds to a counter.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`], and when there is no counter at the place.
+    pub fn increment<'p>(
+        &mut self,
+        object: ObjId,
+        prop: impl Into<Prop<'p>>,
+        by: i64,
+    ) -> Result<(), WriteError> {
+        let mut bytes = Vec::new();
+        let code = ScalarValue::Int(by).encode(&mut bytes);
+        let prop = prop.into();
+        let values = self.doc.view().get_all(object, prop)?;
+        if !values.iter().any(|value| matches!(value, Value::Scalar(ScalarValue::Counter(_)))) {
+            return Err(WriteError::NotACounter);
+        }
+        self.write(object, prop, Action::Increment, RawValue { code, bytes: &bytes })?;
+        Ok(())
+    }
+
+    /// Replaces `delete` elements of a list from `index` on by scalars.
+    ///
+    /// # Errors
+    /// When there is no such object, it is no sequence, or the index is beyond its end.
+    pub fn splice(
+        &mut self,
+        object: ObjId,
+        index: usize,
+        delete: usize,
+        values: impl IntoIterator<Item = ScalarValue>,
+    ) -> Result<(), WriteError> {
+        let mut at = index;
+        for value in values {
+            self.insert(object, at, value)?;
+            at += 1;
+        }
+        for _ in 0..delete {
+            if at >= self.doc.view().length(object, TextUnit::Utf16)? {
+                break;
+            }
+            self.delete(object, at)?;
+        }
+        Ok(())
+    }
+
+    /// Marks a range of a text.
+    ///
+    /// A mark over nothing that does not expand is not written.
+    ///
+    /// # Errors
+    /// When there is no such object, it is no text, or the range is beyond its end.
+    pub fn mark(
+        &mut self,
+        object: ObjId,
+        range: Range<usize>,
+        name: &str,
+        value: impl Into<ScalarValue>,
+        expand: Expand,
+        unit: TextUnit,
+    ) -> Result<(), WriteError> {
+        let kind = self.doc.view().object_type(object)?;
+        if kind != ObjType::Text {
+            return Err(ReadError::WrongProp { prop: format!("mark {name:?}"), kind }.into());
+        }
+        if range.start >= range.end && expand == Expand::None {
+            return Ok(());
+        }
+        self.check_index(object, range.start.max(range.end), unit)?;
+        let mut bytes = Vec::new();
+        let code = value.into().encode(&mut bytes);
+        let (_, start_after) = self.insertion(object, range.start, unit)?;
+        let begin = self.next_id()?;
+        self.integrate(Op {
+            object: object.0,
+            key: Key::Element(start_after),
+            insert: true,
+            action: Action::Mark,
+            value: RawValue { code, bytes: &bytes },
+            predecessors: SmallVec::new(),
+            expand: expand.before(),
+            mark_name: Some(name),
+        })?;
+        let mut end_after = begin;
+        if range.end > range.start {
+            let (place, after) = self.insertion(object, range.end, unit)?;
+            // Both ends may fall into one wide element; the end then follows the begin directly.
+            if self.stands_after(place, begin) {
+                end_after = after;
+            }
+        }
+        self.integrate(Op {
+            object: object.0,
+            key: Key::Element(end_after),
+            insert: true,
+            action: Action::Mark,
+            value: RawValue::NULL,
+            predecessors: SmallVec::new(),
+            expand: expand.after(),
+            mark_name: None,
+        })?;
+        Ok(())
+    }
+
+    /// Removes marks of a name from a range of a text.
+    ///
+    /// # Errors
+    /// As [`Transaction::mark`].
+    pub fn unmark(
+        &mut self,
+        object: ObjId,
+        range: Range<usize>,
+        name: &str,
+        expand: Expand,
+        unit: TextUnit,
+    ) -> Result<(), WriteError> {
+        self.mark(object, range, name, ScalarValue::Null, expand, unit)
+    }
+
+    /// Inserts a block marker into a text and gives the map that describes the block.
+    ///
+    /// # Errors
+    /// When there is no such object, it is no text, or the index is beyond its end.
+    pub fn split_block(
+        &mut self,
+        object: ObjId,
+        index: usize,
+        unit: TextUnit,
+    ) -> Result<ObjId, WriteError> {
+        self.insert_op(object, index, unit, Action::MakeMap, RawValue::NULL)
+    }
+
+    /// Removes the block marker at an index of a text.
+    ///
+    /// # Errors
+    /// When there is no block marker there.
+    pub fn join_block(
+        &mut self,
+        object: ObjId,
+        index: usize,
+        unit: TextUnit,
+    ) -> Result<(), WriteError> {
+        let number = self.doc.view().object(object)?;
+        let Some((_, run)) = self.doc.view().element(number, index, unit) else {
+            return Err(WriteError::NotABlock(index));
+        };
+        if run.kind == RunKind::Text {
+            return Err(WriteError::NotABlock(index));
+        }
+        let register = self.doc.set.register_of(&run);
+        let winner = self.doc.set.winner(register, None).map(|op| (op.id, self.doc.set.action(op)));
+        match winner {
+            Some((id, Action::MakeMap)) => {
+                self.integrate(delete_op(object, Key::Element(run.id), smallvec::smallvec![id]))
+            }
+            _ => Err(WriteError::NotABlock(index)),
+        }
+    }
+
+    /// Replaces the block marker at an index by a new one, whose map it gives.
+    ///
+    /// # Errors
+    /// When there is no block marker there.
+    pub fn replace_block(
+        &mut self,
+        object: ObjId,
+        index: usize,
+        unit: TextUnit,
+    ) -> Result<ObjId, WriteError> {
+        self.join_block(object, index, unit)?;
+        self.split_block(object, index, unit)
+    }
+
+    fn next_id(&self) -> Result<OpId, WriteError> {
+        if self.next == u32::MAX {
+            return Err(WriteError::TooManyOps);
+        }
+        Ok(OpId::new(self.next, self.actor))
+    }
+
+    /// Takes an operation of this transaction in.
+    fn integrate(&mut self, op: Op<'_>) -> Result<(), WriteError> {
+        let id = self.next_id()?;
+        if !id.is_draft() && refers_to_draft(&op) {
+            return Err(WriteError::InDraft);
+        }
+        self.doc
+            .set
+            .integrate(id, &OpRun::Single(op), &mut self.log)
+            .expect("invariant: a local operation fits what it was made from");
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Writes an operation that supersedes all visible values of a place.
+    fn write(
+        &mut self,
+        object: ObjId,
+        prop: Prop<'_>,
+        action: Action,
+        value: RawValue<'_>,
+    ) -> Result<(), WriteError> {
+        let view = self.doc.view();
+        let number = view.object(object)?;
+        let mut predecessors: SmallVec<[OpId; 1]> =
+            view.get_all_with_ids(object, prop)?.into_iter().map(|(_, id)| id.0).collect();
+        let key = match prop {
+            Prop::Key(key) => Key::Map(key),
+            Prop::Index(index) => {
+                let Some((place, run)) = view.element(number, index, TextUnit::Utf16) else {
+                    let length = view.length(object, TextUnit::Utf16)?;
+                    return Err(WriteError::OutOfBounds { index, length });
+                };
+                Key::Element(run.id.plus(place.offset))
+            }
+        };
+        if action == Action::Delete && predecessors.is_empty() {
+            return Ok(());
+        }
+        let mut action = action;
+        if action == Action::Set && self.is_value(number, key, &predecessors, value) {
+            // The winner says so already; only what lost against it goes.
+            predecessors.pop();
+            if predecessors.is_empty() {
+                return Ok(());
+            }
+            action = Action::Delete;
+        }
+        let value = if action == Action::Delete { RawValue::NULL } else { value };
+        self.integrate(Op {
+            object: object.0,
+            key,
+            insert: false,
+            action,
+            value,
+            predecessors,
+            expand: false,
+            mark_name: None,
+        })
+    }
+
+    /// Whether the last of the visible operations of a place sets this value.
+    fn is_value(
+        &self,
+        object: ObjectIndex,
+        key: Key<'_>,
+        visible: &[OpId],
+        value: RawValue<'_>,
+    ) -> bool {
+        let set = &self.doc.set;
+        let Some(winner) = visible.last() else { return false };
+        let register = match key {
+            Key::Map(key) => set.map_register(object, key),
+            Key::Element(id) => {
+                let place = set.sequences.find(id);
+                match place.and_then(|place| set.sequences.run_at(place)) {
+                    Some((place, run)) if run.kind == RunKind::Text => {
+                        let range = place.offset..place.offset + 1;
+                        let text = set.piece_text(run, &range);
+                        return value.code == 6 && value.bytes == text.as_bytes();
+                    }
+                    Some((_, run)) => Some(set.register_of(run)),
+                    None => None,
+                }
+            }
+        };
+        let Some(register) = register else { return false };
+        let Ok(at) = set.position_in(register, *winner) else { return false };
+        let op = &register[at];
+        if set.action(op) != Action::Set {
+            return false;
+        }
+        // A counter is compared with its increments.
+        if value.code == 8 {
+            let total = set.value(register, op, None);
+            return total == Value::Scalar(ScalarValue::decode(value));
+        }
+        set.raw_value(op) == value
+    }
+
+    fn insert_op(
+        &mut self,
+        object: ObjId,
+        index: usize,
+        unit: TextUnit,
+        action: Action,
+        value: RawValue<'_>,
+    ) -> Result<ObjId, WriteError> {
+        self.check_index(object, index, unit)?;
+        let id = self.next_id()?;
+        let (place, after) = self.insertion(object, index, unit)?;
+        if action == Action::Set
+            && value.code == 6
+            && let Ok(text) = std::str::from_utf8(value.bytes)
+            && is_one_scalar(text)
+        {
+            if after.is_draft() && !id.is_draft() {
+                return Err(WriteError::InDraft);
+            }
+            let number = self.doc.view().object(object)?;
+            self.doc.set.insert_text_at(number, place, id, after, text, 1, &mut self.log);
+            self.next += 1;
+            return Ok(ObjId(id));
+        }
+        self.integrate(Op {
+            object: object.0,
+            key: Key::Element(after),
+            insert: true,
+            action,
+            value,
+            predecessors: SmallVec::new(),
+            expand: false,
+            mark_name: None,
+        })?;
+        Ok(ObjId(id))
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.open && self.next > self.start_op {
+            self.doc.set.truncate(self.actor, self.start_op);
+        }
+    }
+}
+
+fn delete_op(object: ObjId, key: Key<'_>, predecessors: SmallVec<[OpId; 1]>) -> Op<'_> {
+    Op {
+        object: object.0,
+        key,
+        insert: false,
+        action: Action::Delete,
+        value: RawValue::NULL,
+        predecessors,
+        expand: false,
+        mark_name: None,
+    }
+}
+
+fn refers_to_draft(op: &Op<'_>) -> bool {
+    op.object.is_draft()
+        || matches!(op.key, Key::Element(id) if id.is_draft())
+        || op.predecessors.iter().any(|id| id.is_draft())
+}
+
+fn is_one_scalar(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some() && chars.next().is_none()
+}
