@@ -3,6 +3,7 @@
 mod columns;
 mod decoder;
 mod encoder;
+mod one_row;
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -16,7 +17,7 @@ use crate::{
     change_hash::ChangeHash,
     chunk::{Chunk, ChunkBuffer, ChunkError, ChunkKind},
     deflate::{self, InflateError},
-    op::OpRun,
+    op::{Key, OpRun},
     op_id::OpId,
 };
 pub(crate) use decoder::OpDecoder;
@@ -250,12 +251,19 @@ impl Change {
 
     /// The operations, in runs, with actors numbered as in [`local_actors`](Self::local_actors).
     pub(crate) fn runs(&self) -> OpRuns<'_> {
-        let mut reader = Reader::new(&self.0.bytes[self.0.columns..self.0.extra]);
+        let bytes = &self.0.bytes[self.0.columns..self.0.extra];
+        let actors = self.0.others.len() + 1;
+        if self.0.op_count == 1
+            && let Some(run) = one_row::read(bytes, actors as u32)
+        {
+            return OpRuns::One(Some(run));
+        }
+        let mut reader = Reader::new(bytes);
         let decoder = Columns::parse(&mut reader, ColumnLayout::Change).ok().and_then(|columns| {
             let data = reader.rest();
-            OpDecoder::new(&columns, data, self.0.start_op, self.0.others.len() + 1).ok()
+            OpDecoder::new(&columns, data, self.0.start_op, actors).ok()
         });
-        OpRuns(decoder)
+        decoder.map_or(OpRuns::One(None), |decoder| OpRuns::Many(Box::new(decoder)))
     }
 
     fn new(bytes: Box<[u8]>, hash: ChangeHash, header: Header, op_count: u32) -> Self {
@@ -300,16 +308,25 @@ impl fmt::Debug for Change {
 
 /// The operations of a change, in runs.
 #[derive(Debug, Clone)]
-pub(crate) struct OpRuns<'a>(Option<OpDecoder<'a>>);
+pub(crate) enum OpRuns<'a> {
+    One(Option<OpRun<'a>>),
+    Many(Box<OpDecoder<'a>>),
+}
 
 impl<'a> Iterator for OpRuns<'a> {
     type Item = OpRun<'a>;
 
     /// All was decoded once when the change was made, so that no error can come.
+    #[inline]
     fn next(&mut self) -> Option<OpRun<'a>> {
-        let run = self.0.as_mut()?.next_run();
-        debug_assert!(run.is_ok(), "a change holds valid operations");
-        run.ok().flatten()
+        match self {
+            Self::One(run) => run.take(),
+            Self::Many(decoder) => {
+                let run = decoder.next_run();
+                debug_assert!(run.is_ok(), "a change holds valid operations");
+                run.ok().flatten()
+            }
+        }
     }
 }
 
@@ -352,6 +369,11 @@ impl ChangeParser {
     /// Decodes all operations, encodes them again and compares. Returns how many there are.
     fn check_ops(&mut self, bytes: &[u8], header: &Header) -> Result<u32, ChangeError> {
         let actors = header.others.len() + 1;
+        if let Some(run) = one_row::read(&bytes[header.columns..header.extra], actors as u32)
+            && refers_to_all(&run, actors)
+        {
+            return Ok(1);
+        }
         // Where the author would stand among the sorted other actors.
         let author = header.others.partition_point(|other| *other < header.actor);
         let order = |id: &OpId| {
@@ -393,6 +415,21 @@ impl ChangeParser {
         }
         Ok((decoder.counter() - start) as u32)
     }
+}
+
+/// Whether the run refers to each of the actors beside the author, of whom there are `actors`.
+fn refers_to_all(run: &OpRun<'_>, actors: usize) -> bool {
+    let refers = |actor: u32, ids: &[OpId]| ids.iter().any(|id| id.actor == actor);
+    (1..actors as u32).all(|actor| match run {
+        OpRun::Insert { object, after: key, .. } | OpRun::Delete { object, target: key, .. } => {
+            refers(actor, &[*object, *key])
+        }
+        OpRun::Single(op) => {
+            matches!(op.key, Key::Element(key) if key.actor == actor)
+                || op.object.actor == actor
+                || refers(actor, &op.predecessors)
+        }
+    })
 }
 
 /// What stands in front of the operations, checked.

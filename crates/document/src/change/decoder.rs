@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The type code of strings among values.
-const STRING: u8 = 6;
+pub(super) const STRING: u8 = 6;
 
 /// Decodes the operations of one change, in runs, with actors numbered as in the change.
 #[derive(Debug, Clone)]
@@ -314,7 +314,7 @@ fn scalars(bytes: &[u8], width: usize, count: usize) -> usize {
 }
 
 /// Refuses operations that could not be stored in a document and read back.
-fn check(op: &Op<'_>) -> Result<(), OpError> {
+pub(super) fn check(op: &Op<'_>) -> Result<(), OpError> {
     if op.insert && matches!(op.key, Key::Map(_)) {
         return Err(OpError::Key);
     }

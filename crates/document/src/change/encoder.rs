@@ -4,7 +4,7 @@ use rejoin_columnar::{
     BooleanEncoder, ColumnSpec, Columns, DeltaEncoder, RleEncoder, ValueMeta, leb128,
 };
 
-use super::columns as spec;
+use super::{columns as spec, decoder::STRING, one_row};
 use crate::{
     actor::Actors,
     change_hash::ChangeHash,
@@ -52,27 +52,13 @@ impl ChangeEncoder {
         runs: &[OpRun<'_>],
     ) -> ChangeHash {
         self.number_actors(header.actor, actors, runs);
-        let mut counter = header.start_op;
         let author = header.actor;
+        let order = |id: &OpId| actors.order(*id);
         let author_only = self.others.is_empty();
         let numbers = &self.numbers;
         let local = |actor: u32| {
             if author_only || actor == author { 0 } else { numbers[actor as usize] }
         };
-        self.ops.clear();
-        for run in runs {
-            match run {
-                OpRun::Single(op) if !op.predecessors.is_sorted_by_key(|id| actors.order(*id)) => {
-                    let mut op = op.clone();
-                    op.predecessors.sort_unstable_by_key(|id| actors.order(*id));
-                    self.ops.append_single(&op, local);
-                }
-                run => self.ops.append(run, counter, local),
-            }
-            counter = counter.wrapping_add(run.count());
-        }
-        self.op_count = counter.wrapping_sub(header.start_op);
-
         let out = self.chunk.start();
         leb128::write_u64(out, header.deps.len() as u64);
         header.deps.iter().for_each(|hash| out.extend_from_slice(&hash.0));
@@ -85,7 +71,28 @@ impl ChangeEncoder {
         for &other in &self.others {
             write_prefixed(out, actors.get(other).as_bytes());
         }
-        self.ops.finish_into(out);
+        let is_written = match runs {
+            [run] => one_row::write(run, local, out),
+            _ => false,
+        };
+        if is_written {
+            self.op_count = 1;
+        } else {
+            let mut counter = header.start_op;
+            for run in runs {
+                match run {
+                    OpRun::Single(op) if !op.predecessors.is_sorted_by_key(order) => {
+                        let mut op = op.clone();
+                        op.predecessors.sort_unstable_by_key(order);
+                        self.ops.append_single(&op, local);
+                    }
+                    run => self.ops.append(run, counter, local),
+                }
+                counter = counter.wrapping_add(run.count());
+            }
+            self.op_count = counter.wrapping_sub(header.start_op);
+            self.ops.finish_into(out);
+        }
         out.extend_from_slice(header.extra);
         let hash = ChangeHash(self.chunk.finish(ChunkKind::Change));
         self.hash = Some(hash);
@@ -340,6 +347,3 @@ impl OpEncoder {
         self.value.extend_from_slice(text.as_bytes());
     }
 }
-
-/// The type code of strings among values.
-const STRING: u8 = 6;

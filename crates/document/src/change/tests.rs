@@ -524,6 +524,44 @@ fn wrong_chunks_are_refused() {
     assert_eq!(Change::parse(&document), Err(ChangeError::Kind));
 }
 
+#[test]
+fn a_change_of_one_operation_reads_and_writes_as_by_the_column_codecs() {
+    each_seed(1000, |random| {
+        with_random_change(random, |header, actors, runs, _| {
+            for run in runs {
+                let OpRun::Insert { object, after, text, .. } = *run else {
+                    check_one_operation(header, actors, run);
+                    continue;
+                };
+                let text = text.chars().next().map_or("", |first| &text[..first.len_utf8()]);
+                check_one_operation(
+                    header,
+                    actors,
+                    &OpRun::Insert { object, after, text, count: 1 },
+                );
+            }
+        });
+    });
+}
+
+fn check_one_operation(header: &ChangeHeader<'_>, actors: &Actors, run: &OpRun<'_>) {
+    let mut encoder = ChangeEncoder::default();
+    encoder.encode(header, actors, std::slice::from_ref(run));
+    let change = Change::from_encoder(&encoder);
+    let locals: Vec<_> = change.local_actors().collect();
+    let local = |actor: u32| locals.iter().position(|id| *id == actors.get(actor)).unwrap() as u32;
+    let mut ops = OpEncoder::default();
+    let mut columns = Vec::new();
+    ops.append(run, header.start_op, local);
+    ops.finish_into(&mut columns);
+    assert_eq!(columns, change.bytes()[change.0.columns..change.0.extra]);
+
+    let mut reader = Reader::new(&columns);
+    let list = Columns::parse(&mut reader, ColumnLayout::Change).unwrap();
+    let mut decoder = OpDecoder::new(&list, reader.rest(), header.start_op, locals.len()).unwrap();
+    assert_eq!(change.runs().next(), decoder.next_run().unwrap());
+}
+
 /// The files of a folder of real data, if the variable says where that lies.
 fn real_files(folder: &str) -> Vec<(String, Vec<u8>)> {
     let Some(data) = std::env::var_os("REJOIN_DATA") else {
@@ -560,57 +598,3 @@ fn changes_that_automerge_wrote_are_canonical() {
     }
     println!("{checked} changes");
 }
-
-// BENCH-BEGIN
-#[test]
-fn zz_bench() {
-    use std::time::Instant;
-    let actors = actors(&[b"0123456789abcdef", b"fedcba9876543210"]);
-    let deps = [ChangeHash([9; 32])];
-    let mut encoder = ChangeEncoder::default();
-    for (name, other) in [("author only", 0u32), ("other", 1)] {
-        let t = Instant::now();
-        let n = 300_000u32;
-        let mut x = 0u8;
-        for i in 0..n {
-            let header = ChangeHeader { deps: &deps, actor: 0, seq: i as u64 + 1, start_op: i + 1000, time: 1_700_000_000, message: None, extra: &[] };
-            let run = OpRun::Insert { object: OpId::new(1, other), after: OpId::new(i + 999, other), text: "a", count: 1 };
-            x ^= encoder.encode(&header, &actors, std::slice::from_ref(&run)).0[0];
-        }
-        println!("insert {name}: {} ns/change, {} bytes {x}", t.elapsed().as_nanos() / n as u128, encoder.chunk().len());
-        let t = Instant::now();
-        for i in 0..n {
-            let header = ChangeHeader { deps: &deps, actor: 0, seq: i as u64 + 1, start_op: i + 1000, time: 1_700_000_000, message: None, extra: &[] };
-            let run = OpRun::Delete { object: OpId::new(1, other), target: OpId::new(i + 999, other), step: 1, count: 1 };
-            x ^= encoder.encode(&header, &actors, std::slice::from_ref(&run)).0[0];
-        }
-        println!("delete {name}: {} ns/change, {} bytes {x}", t.elapsed().as_nanos() / n as u128, encoder.chunk().len());
-    }
-    let t = Instant::now();
-    let data = vec![7u8; 120];
-    let mut y = 0;
-    for i in 0..300_000u32 { use sha2::Digest; let mut d = data.clone(); d[0] = i as u8; y ^= sha2::Sha256::digest(&d)[0]; }
-    println!("sha 120: {} ns {y}", t.elapsed().as_nanos() / 300_000);
-    for file in ["essay.amrg", "A1.am", "brave-ape-49.automerge", "monday-meeting-notes.automerge"] {
-        let Ok(bytes) = std::fs::read(format!("/tmp/codec/{file}.changes")) else { continue };
-        let mut parser = ChangeParser::default();
-        let t = Instant::now();
-        let changes: Vec<Change> = Chunks::new(&bytes).map(|c| parser.parse(&c.unwrap()).unwrap()).collect();
-        println!("{file}: parse {} changes {} bytes: {:?} = {} ns each", changes.len(), bytes.len(), t.elapsed(), t.elapsed().as_nanos() / changes.len() as u128);
-        let t = Instant::now();
-        let mut runs = 0; let mut ops = 0;
-        for c in &changes { for r in c.runs() { runs += 1; ops += r.count(); } }
-        println!("   {runs} runs {ops} ops: {:?} = {} ns/run", t.elapsed(), t.elapsed().as_nanos() / runs as u128);
-        let mut known = Actors::default();
-        for c in &changes { for a in c.local_actors() { known.intern(a); } }
-        let all: Vec<(Vec<OpRun<'_>>, u32)> = changes.iter().map(|c| (globally_numbered(c, &known), known.find(c.actor()).unwrap())).collect();
-        let t = Instant::now();
-        for (c, (runs, actor)) in changes.iter().zip(&all) {
-            let header = ChangeHeader { deps: c.deps(), actor: *actor, seq: c.seq(), start_op: c.start_op() as u32, time: c.time(), message: c.message(), extra: c.extra() };
-            let hash = encoder.encode(&header, &known, runs);
-            assert_eq!(hash, c.hash());
-        }
-        println!("   encode: {:?} = {} ns/change", t.elapsed(), t.elapsed().as_nanos() / changes.len() as u128);
-    }
-}
-// BENCH-END
