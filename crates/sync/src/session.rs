@@ -1,0 +1,210 @@
+//! A session: two calls that bring one document and one peer to the same changes.
+//!
+//! It is Automerge's sync protocol, as every version that is in use speaks it. What differs from
+//! the reference stays inside its messages and is written down in `docs/sync-protocol.md`.
+
+use rejoin_document::{ChangeHash, Document, LoadError, PatchLog};
+
+use crate::message::{Extensions, Have, Message, MessageFlags, MessageVersion};
+use crate::session_payload::{self as payload, Payload};
+use crate::session_summary::{frontier, has, summarise};
+use crate::state::{InFlight, State, Theirs};
+
+/// What a received message did to the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// How many changes its chunks held that the document did not have. Some may be queued.
+    pub changes: usize,
+    /// Whether the document's heads are others than before.
+    pub heads_changed: bool,
+}
+
+/// A message whose changes the document cannot take. Document and state are as before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// The chunks are malformed.
+    #[error("changes of a sync message cannot be read")]
+    Chunks(#[from] LoadError),
+}
+
+/// The next message for the peer, or `None` when there is nothing that it has not been told.
+///
+/// Call it at the start of a connection, after every received message and after every local
+/// change, and send what it returns in that order: the channel has to be reliable and ordered. A
+/// second call in a row returns `None`. The work grows with what is new to the peer, not with the
+/// history, except with a peer that the state knows nothing of.
+pub fn generate_sync_message(doc: &Document, state: &mut State) -> Option<Message> {
+    let heads = doc.heads();
+    if state.theirs.is_none() {
+        // A stored state may be ahead of a document that was restored from an older copy.
+        state.shared_heads.retain(|hash| has(doc, hash));
+    }
+    let need = missing(doc, state);
+    let ask = Ask::of(&need, state);
+    let payload = payload::choose(doc, state);
+    let probe = state.theirs.as_ref().is_some_and(|theirs| theirs.asked_for_in_flight);
+    let told = state.last_sent_heads.as_deref() == Some(heads);
+    if told && payload.is_empty() && ask == Ask::Nothing && !probe {
+        return None;
+    }
+
+    let mut bits = MessageFlags::SUPPORTS_SYNC_RESET;
+    if state.read_only {
+        bits |= MessageFlags::READ_ONLY;
+    }
+    let mut told_heads = heads.to_vec();
+    if std::mem::take(&mut state.needs_reset) {
+        // Older peers forget what they sent when they are told that there is nothing here.
+        if state.peer.supports_reset {
+            bits |= MessageFlags::SYNC_RESET;
+        } else {
+            told_heads.clear();
+        }
+    } else if ask == Ask::Again {
+        bits |= MessageFlags::SYNC_RESET;
+    }
+
+    note_sent(doc, state, &payload, &need, ask);
+    let have = summarise(doc, state, &need);
+    let version = match state.peer.reads_version_2 {
+        true => MessageVersion::V2,
+        false => MessageVersion::V1,
+    };
+    // A peer that told what it can, without extensions, is not told of them.
+    let known_without = state.peer.reads_version_2 && state.peer.extensions == Extensions::NONE;
+    let extensions = if known_without { Extensions::NONE } else { Extensions::OURS };
+    let flags = Some(MessageFlags::new(bits, extensions));
+    Some(Message { version, heads: told_heads, need, have, chunks: payload.chunks, flags })
+}
+
+/// Takes a message of the peer: its changes go into the document and its patches into `log`.
+///
+/// Call [`generate_sync_message`] afterwards: there may be an answer.
+///
+/// # Errors
+///
+/// When the changes in it cannot be read. The peer should then be disconnected: the next session
+/// starts from the stored state and loses nothing.
+pub fn receive_sync_message(
+    doc: &mut Document,
+    state: &mut State,
+    message: Message,
+    log: &mut PatchLog,
+) -> Result<Received, ReceiveError> {
+    let Message { mut heads, mut need, have, chunks, flags, .. } = message;
+    let mut received = Received { changes: 0, heads_changed: false };
+    if !chunks.is_empty() && !state.read_only {
+        let before = doc.heads().to_vec();
+        received.changes = doc.load_incremental(&chunks.concat(), log)?;
+        received.heads_changed = doc.heads() != before;
+    }
+    if let Some(flags) = flags {
+        state.note_flags(flags);
+    }
+    for hashes in [&mut heads, &mut need] {
+        hashes.sort_unstable();
+        hashes.dedup();
+    }
+    note_shared(doc, state, &heads, &have);
+    let asked_for_in_flight = defer_in_flight(state, &mut need);
+    state.need_rounds = if need.is_empty() { 0 } else { state.need_rounds.saturating_add(1) };
+    state.theirs = Some(Theirs { heads, need, have, asked_for_in_flight });
+    state.heard_since_sent = true;
+    Ok(received)
+}
+
+/// Whether a message is due because of changes that are known to be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    /// Nothing is missing, or it was asked for and the answer is not here yet.
+    Nothing,
+    First,
+    /// The peer answered and did not send them: it believes that it did. It is told to forget.
+    Again,
+}
+
+impl Ask {
+    fn of(need: &[ChangeHash], state: &State) -> Self {
+        if need.is_empty() {
+            Self::Nothing
+        } else if need != state.last_need {
+            Self::First
+        } else if state.heard_since_sent && state.times_asked == 1 {
+            Self::Again
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// The changes on the way to the peer's heads that nobody has brought yet. A change that was
+/// refused is not asked for again.
+fn missing(doc: &Document, state: &State) -> Vec<ChangeHash> {
+    let Some(theirs) = &state.theirs else { return Vec::new() };
+    if state.read_only || theirs.heads.iter().all(|hash| has(doc, hash)) {
+        return Vec::new();
+    }
+    let mut need = doc.missing_deps(&theirs.heads);
+    need.retain(|hash| !doc.refused().iter().any(|refused| refused.change.hash() == *hash));
+    need.sort_unstable();
+    need
+}
+
+/// Notes what a message says before it is written.
+fn note_sent(doc: &Document, state: &mut State, payload: &Payload, need: &[ChangeHash], ask: Ask) {
+    state.last_sent_heads = Some(doc.heads().to_vec());
+    state.times_asked = match ask {
+        Ask::First => 1,
+        Ask::Again => 2,
+        Ask::Nothing => state.times_asked,
+    };
+    state.last_need = need.to_vec();
+    state.heard_since_sent = false;
+    state.in_flight.add(payload.sent.clone());
+    if payload.reaches_heads {
+        state.sent_heads = doc.heads().to_vec();
+    }
+    if let Some(theirs) = &mut state.theirs {
+        theirs.need.retain(|hash| !payload.answered.contains(hash));
+        theirs.asked_for_in_flight = false;
+    }
+}
+
+/// Takes what the peer says it has into what both have.
+fn note_shared(doc: &Document, state: &mut State, heads: &[ChangeHash], have: &[Have]) {
+    if heads.is_empty() {
+        // The peer has nothing, or nothing any more.
+        state.forget_sent();
+        state.last_sent_heads = state.last_sent_heads.take().map(|_| Vec::new());
+    }
+    let known: Vec<_> = heads.iter().filter(|hash| has(doc, hash)).copied().collect();
+    if known.len() == heads.len() {
+        state.shared_heads = known;
+        return;
+    }
+    // An Automerge peer with heads says this of its history only to a peer that believes that it
+    // has more: it has lost changes.
+    let lost = !state.peer.extensions.contains(Extensions::HEADS_FIRST)
+        && matches!(have, [only] if only.is_empty());
+    if lost {
+        state.forget_sent();
+        state.shared_heads.clear();
+    }
+    let mut shared = std::mem::take(&mut state.shared_heads);
+    shared.extend(known);
+    shared.extend(have.iter().flat_map(|have| &have.last_sync).filter(|hash| has(doc, hash)));
+    state.shared_heads = frontier(doc, shared);
+}
+
+/// Takes out of `need` what went out since the peer's last message: its answer may be on the way.
+/// Says whether there was any. If the peer asks for it again, then it was lost.
+fn defer_in_flight(state: &mut State, need: &mut Vec<ChangeHash>) -> bool {
+    let asked = need.len();
+    match std::mem::take(&mut state.in_flight) {
+        InFlight::Nothing => {}
+        InFlight::Everything => need.clear(),
+        InFlight::Changes(sent) => need.retain(|hash| !sent.contains(hash)),
+    }
+    need.len() < asked
+}
