@@ -4,8 +4,15 @@
 
 pub mod change_set;
 pub mod editing;
+pub mod folder;
+pub mod history;
 pub mod links;
 mod markdown;
+pub mod note;
+pub mod profile;
+mod schema;
 pub mod title;
 pub mod tree;
 pub mod welcome;
+
+pub use schema::DocumentKind;
