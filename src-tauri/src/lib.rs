@@ -4,10 +4,12 @@
 //! `rejoin_notes` and convert the answer; what others do comes back as events. The window is
 //! disposable: it can be reloaded at any time and asks again.
 
+mod desk;
 mod external;
 mod local;
 pub mod port;
 mod profile;
+mod whole_file;
 mod window;
 
 use anyhow::Context as _;

@@ -4,8 +4,7 @@
 //! It is one small JSON file in the profile's folder, written whole and swapped in.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::port::{
     ItemId, Listen, Mode, Network, NoteFont, NoteOrder, PlaceKind, Server, Settings, Theme,
 };
+use crate::whole_file;
 
 /// Everything that is local.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -110,10 +110,8 @@ impl LocalFile {
     ///
     /// When it cannot be read, or is not what was written.
     pub(crate) fn read(&self) -> Result<Local, LocalError> {
-        let bytes = match fs::read(&self.0) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Local::default()),
-            Err(error) => return Err(self.io(error)),
+        let Some(bytes) = whole_file::read(&self.0).map_err(|error| self.io(error))? else {
+            return Ok(Local::default());
         };
         let damaged = |error| LocalError::Damaged { path: self.0.clone(), error };
         serde_json::from_slice(&bytes).map_err(damaged)
@@ -127,32 +125,12 @@ impl LocalFile {
     pub(crate) fn write(&self, local: &Local) -> Result<(), LocalError> {
         let damaged = |error| LocalError::Damaged { path: self.0.clone(), error };
         let bytes = serde_json::to_vec_pretty(local).map_err(damaged)?;
-        self.replace(&bytes).map_err(|error| self.io(error))
-    }
-
-    fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        if let Some(folder) = self.0.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let fresh = self.0.with_extension("json.new");
-        let mut file = private(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.0)
+        whole_file::replace(&self.0, &bytes).map_err(|error| self.io(error))
     }
 
     fn io(&self, error: io::Error) -> LocalError {
         LocalError::Io { path: self.0.clone(), error }
     }
-}
-
-/// A new file that only this user can read, because it holds tokens.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 impl Local {
@@ -229,6 +207,8 @@ fn chosen_token(given: Option<String>, stored: Option<String>) -> Option<String>
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn network(token: Option<&str>) -> Network {

@@ -1,0 +1,5 @@
+//! The person's desk: the notes and folders of a profile, the notes that are open, and the network.
+
+mod draft;
+mod edited;
+mod shelf;
