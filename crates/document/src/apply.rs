@@ -55,7 +55,7 @@ impl Document {
         Ok((before..self.graph.len()).filter_map(|at| self.hash_at(at)).collect())
     }
 
-    fn apply_one(&mut self, change: Change, log: &mut PatchLog) -> Result<(), ApplyError> {
+    pub(crate) fn apply_one(&mut self, change: Change, log: &mut PatchLog) -> Result<(), ApplyError> {
         if self.is_queued(&change.hash()) {
             return Ok(());
         }

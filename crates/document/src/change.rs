@@ -1,6 +1,6 @@
 //! Changes: what one actor did at once, immutable and named by its hash.
 
-mod columns;
+pub(crate) mod columns;
 mod decoder;
 mod encoder;
 mod one_row;
@@ -21,8 +21,7 @@ use crate::{
     op_id::OpId,
 };
 pub(crate) use decoder::OpDecoder;
-use encoder::OpEncoder;
-pub(crate) use encoder::{ChangeEncoder, ChangeHeader};
+pub(crate) use encoder::{ChangeEncoder, ChangeHeader, OpEncoder};
 
 /// How many runs and predecessors a change may have however few its bytes are: repeated values take
 /// none, so a few bytes could claim billions.
@@ -400,7 +399,7 @@ impl ChangeParser {
             {
                 return Err(fail(OpError::UnsortedPredecessors));
             }
-            self.ops.append(&run, counter as u32, |actor| {
+            self.ops.append(&run, OpId::new(counter as u32, 0), |actor| {
                 referred[actor as usize] = true;
                 actor
             });

@@ -72,6 +72,16 @@ pub(crate) struct ChangeInfo<'a> {
     pub(crate) extra: &'a [u8],
 }
 
+/// Changes by one actor with the same time and message, each following the one before.
+pub(crate) struct ChangeRow<'a> {
+    pub(crate) first: ChangeIndex,
+    pub(crate) count: u32,
+    /// What the first is; the others have no extra bytes.
+    pub(crate) info: ChangeInfo<'a>,
+    /// The greatest counter of each.
+    pub(crate) max_ops: &'a [u32],
+}
+
 #[derive(Debug, Clone, Default)]
 struct HashIndex {
     table: HashTable<u32>,
@@ -272,6 +282,15 @@ impl ChangeGraph {
         self.head_indexes.push(index);
         let at = self.heads.binary_search(&hash).unwrap_or_else(|at| at);
         self.heads.insert(at, hash);
+    }
+
+    /// Calls with all changes in their order, in rows of changes that each follow the one before.
+    pub(crate) fn for_each_row(&self, mut call: impl FnMut(ChangeRow<'_>)) {
+        for run in &self.runs {
+            let first = ChangeIndex(run.first);
+            let max_ops = &self.max_ops[run.first as usize..(run.first + run.count) as usize];
+            call(ChangeRow { first, count: run.count, info: self.info(first), max_ops });
+        }
     }
 
     /// The changes that are not ancestors of `heads` nor among them, ascending.

@@ -3,6 +3,7 @@
 mod actor;
 mod apply;
 mod author;
+mod bundle;
 mod change;
 mod change_graph;
 mod change_hash;
@@ -10,8 +11,10 @@ mod chunk;
 mod clock;
 mod deflate;
 mod document;
+mod document_columns;
 mod draft;
 mod integrate;
+mod load;
 mod mark;
 mod object;
 mod op;
@@ -21,12 +24,14 @@ mod op_set;
 mod patch;
 mod queue;
 mod refused;
+mod save;
 mod sequence;
 mod transaction;
 mod value;
 mod view;
 
 pub use actor::{ActorId, InvalidActorId};
+pub use bundle::BundleError;
 pub use change::{Change, ChangeError, OpError};
 pub use change_hash::{ChangeHash, InvalidChangeHash};
 pub use chunk::ChunkError;
@@ -34,6 +39,9 @@ pub use deflate::InflateError;
 pub use document::{ChangeMeta, Document, UnknownHeads};
 pub use draft::{DraftTransaction, RestoreDraftError};
 pub use integrate::InvalidOp;
+pub use load::{
+    DocumentChunkError, LoadError, LoadErrorCause, LoadOptions, Salvaged, UnreadChunk,
+};
 pub use mark::{Expand, Mark};
 pub use object::{ObjId, ObjType};
 pub use patch::{Patch, PatchAction, PatchLog, PathKey};

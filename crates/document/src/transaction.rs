@@ -219,34 +219,42 @@ impl<'a> Transaction<'a> {
         Ok(ObjId(id))
     }
 
-    /// Inserts a scalar into a list, or into a text in UTF-16 units.
+    /// Inserts a scalar into a list or text before the element at an index.
     ///
     /// # Errors
     /// When there is no such object, it is no sequence, or the index is beyond its end.
-    pub fn insert(
+    pub fn insert<'p>(
         &mut self,
         object: ObjId,
-        index: usize,
+        index: impl Into<Prop<'p>>,
         value: impl Into<ScalarValue>,
     ) -> Result<(), WriteError> {
         let mut bytes = Vec::new();
         let code = value.into().encode(&mut bytes);
         let value = RawValue { code, bytes: &bytes };
-        self.insert_op(object, index, TextUnit::Utf16, Action::Set, value)?;
+        let (index, unit) = self.position(object, index.into())?;
+        self.insert_op(object, index, unit, Action::Set, value)?;
         Ok(())
     }
 
-    /// Inserts a new object into a list, or into a text in UTF-16 units.
+    /// Inserts a new object into a list or text before the element at an index.
     ///
     /// # Errors
     /// As [`Transaction::insert`].
-    pub fn insert_object(
+    pub fn insert_object<'p>(
         &mut self,
         object: ObjId,
-        index: usize,
+        index: impl Into<Prop<'p>>,
         kind: ObjType,
     ) -> Result<ObjId, WriteError> {
-        self.insert_op(object, index, TextUnit::Utf16, kind.action(), RawValue::NULL)
+        let (index, unit) = self.position(object, index.into())?;
+        self.insert_op(object, index, unit, kind.action(), RawValue::NULL)
+    }
+
+    fn position(&self, object: ObjId, prop: Prop<'_>) -> Result<(usize, TextUnit), WriteError> {
+        let kind = self.doc.view().object_type(object)?;
+        let wrong = || ReadError::WrongProp { prop: format!("{prop:?}"), kind };
+        Ok(prop.position().filter(|_| kind.is_sequence()).ok_or_else(wrong)?)
     }
 
     /// Deletes a key of a map or an element of a sequence. Deleting nothing writes nothing.
@@ -260,10 +268,10 @@ impl<'a> Transaction<'a> {
         prop: impl Into<Prop<'p>>,
     ) -> Result<(), WriteError> {
         let prop = prop.into();
-        if let Prop::Index(index) = prop
+        if let Some((index, unit)) = prop.position()
             && self.doc.view().object_type(object)? == ObjType::Text
         {
-            return self.splice_text(object, index, 1, "", TextUnit::Utf16);
+            return self.splice_text(object, index, 1, "", unit);
         }
         self.write(object, prop, Action::Delete, RawValue::NULL)?;
         Ok(())
@@ -475,11 +483,16 @@ impl<'a> Transaction<'a> {
         let number = view.object(object)?;
         let mut predecessors: SmallVec<[OpId; 1]> =
             view.get_all_with_ids(object, prop)?.into_iter().map(|(_, id)| id.0).collect();
-        let key = match prop {
-            Prop::Key(key) => Key::Map(key),
-            Prop::Index(index) => {
-                let Some((place, run)) = view.element(number, index, TextUnit::Utf16) else {
-                    let length = view.length(object, TextUnit::Utf16)?;
+        let kind = view.object_type(object)?;
+        if kind == ObjType::Table || (kind == ObjType::Text && action.makes_object()) {
+            return Err(ReadError::WrongProp { prop: format!("{prop:?}"), kind }.into());
+        }
+        let key = match (prop, prop.position()) {
+            (Prop::Key(key), _) => Key::Map(key),
+            (_, position) => {
+                let (index, unit) = position.unwrap_or((0, TextUnit::Utf16));
+                let Some((place, run)) = view.element(number, index, unit) else {
+                    let length = view.length(object, unit)?;
                     return Err(WriteError::OutOfBounds { index, length });
                 };
                 Key::Element(run.id.plus(place.offset))

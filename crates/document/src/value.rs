@@ -5,6 +5,7 @@ use rejoin_columnar::leb128;
 use crate::{
     object::{ObjId, ObjType},
     op::RawValue,
+    sequence::TextUnit,
 };
 
 /// A value that is not an object.
@@ -66,13 +67,32 @@ impl Value {
 
 /// Where in an object: a key of a map or an index in a sequence.
 ///
-/// Indexes in a text are in UTF-16 code units, as JavaScript counts, unless a call takes a unit.
+/// An index in a text is in UTF-16 code units, as JavaScript counts, unless it names a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prop<'a> {
     /// A key of a map.
     Key(&'a str),
-    /// An index in a sequence.
+    /// An index in a sequence, in a text in UTF-16 code units.
     Index(usize),
+    /// An index in a sequence, in a text in this unit.
+    At(usize, TextUnit),
+}
+
+impl Prop<'_> {
+    /// The index and its unit, when it is an index.
+    pub(crate) fn position(self) -> Option<(usize, TextUnit)> {
+        match self {
+            Self::Key(_) => None,
+            Self::Index(index) => Some((index, TextUnit::Utf16)),
+            Self::At(index, unit) => Some((index, unit)),
+        }
+    }
+}
+
+impl From<(usize, TextUnit)> for Prop<'_> {
+    fn from((index, unit): (usize, TextUnit)) -> Self {
+        Self::At(index, unit)
+    }
 }
 
 impl<'a> From<&'a str> for Prop<'a> {

@@ -100,13 +100,14 @@ impl<'a> View<'a> {
     ) -> Result<Vec<(Value, ObjId)>, ReadError> {
         let index = self.object(object)?;
         let kind = self.set.objects.get(index).kind;
-        match prop.into() {
-            Prop::Key(key) if !kind.is_sequence() => {
+        let prop = prop.into();
+        match (prop, prop.position()) {
+            (Prop::Key(key), _) if !kind.is_sequence() => {
                 let register = self.set.map_register(index, key);
                 Ok(register.map_or_else(Vec::new, |register| self.values(register)))
             }
-            Prop::Index(at) if kind.is_sequence() => {
-                let Some((place, run)) = self.element(index, at, TextUnit::Utf16) else {
+            (_, Some((at, unit))) if kind.is_sequence() => {
+                let Some((place, run)) = self.element(index, at, unit) else {
                     return Ok(Vec::new());
                 };
                 if run.kind != RunKind::Text {
@@ -117,7 +118,7 @@ impl<'a> View<'a> {
                 let value = ScalarValue::Str(character.into_iter().collect());
                 Ok(vec![(Value::Scalar(value), ObjId(run.id.plus(place.offset)))])
             }
-            prop => Err(ReadError::WrongProp { prop: format!("{prop:?}"), kind }),
+            _ => Err(ReadError::WrongProp { prop: format!("{prop:?}"), kind }),
         }
     }
 

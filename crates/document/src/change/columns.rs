@@ -1,15 +1,21 @@
-//! The op columns of a change: which there are, and the decoder of their rows.
+//! The op columns of a change, or of the changes in a bundle: which there are, and their decoders.
 
 use rejoin_columnar::{
     BooleanDecoder, ColumnSpec, ColumnType, Columns, DecodeError, DeltaDecoder, DeltaRange, Reader,
-    RleDecoder, Strictness,
+    RleDecoder, Run, Strictness,
 };
 
 pub(crate) const OBJECT_ACTOR: ColumnSpec = ColumnSpec::new(0, ColumnType::Actor);
 pub(crate) const OBJECT_COUNTER: ColumnSpec = ColumnSpec::new(0, ColumnType::Uint);
+/// In bundles, instead of [`OBJECT_COUNTER`].
+pub(crate) const OBJECT_COUNTER_DELTA: ColumnSpec = ColumnSpec::new(0, ColumnType::Delta);
 pub(crate) const KEY_ACTOR: ColumnSpec = ColumnSpec::new(1, ColumnType::Actor);
 pub(crate) const KEY_COUNTER: ColumnSpec = ColumnSpec::new(1, ColumnType::Delta);
 pub(crate) const KEY_STRING: ColumnSpec = ColumnSpec::new(1, ColumnType::String);
+/// In bundles only, as are the next two; read by the bundle.
+pub(crate) const ID_ACTOR: ColumnSpec = ColumnSpec::new(2, ColumnType::Actor);
+pub(crate) const ID_COUNTER: ColumnSpec = ColumnSpec::new(2, ColumnType::Delta);
+pub(crate) const ID_ROW: ColumnSpec = ColumnSpec::new(11, ColumnType::Delta);
 pub(crate) const INSERT: ColumnSpec = ColumnSpec::new(3, ColumnType::Boolean);
 pub(crate) const ACTION: ColumnSpec = ColumnSpec::new(4, ColumnType::Uint);
 pub(crate) const VALUE_META: ColumnSpec = ColumnSpec::new(5, ColumnType::ValueMeta);
@@ -24,7 +30,7 @@ pub(crate) const MARK_NAME: ColumnSpec = ColumnSpec::new(10, ColumnType::String)
 #[derive(Debug, Clone)]
 pub(super) struct OpColumns<'a> {
     pub(super) object_actor: RleDecoder<'a, u32>,
-    pub(super) object_counter: RleDecoder<'a, u32>,
+    pub(super) object_counter: ObjectCounters<'a>,
     pub(super) key_actor: RleDecoder<'a, u32>,
     pub(super) key_counter: DeltaDecoder<'a>,
     pub(super) key_string: RleDecoder<'a, &'a str>,
@@ -40,13 +46,18 @@ pub(super) struct OpColumns<'a> {
 }
 
 impl<'a> OpColumns<'a> {
-    /// Decoders for the columns in `data`; a column that is none of a change's is the error.
+    /// Decoders for the columns in `data`; a column that is not known is the error.
     pub(super) fn new(columns: &Columns, data: &'a [u8]) -> Result<Self, ColumnSpec> {
         let mut slices: [&[u8]; 14] = [&[]; 14];
+        let mut are_deltas = false;
         for column in columns.iter() {
             let at = match column.spec {
                 OBJECT_ACTOR => 0,
                 OBJECT_COUNTER => 1,
+                OBJECT_COUNTER_DELTA => {
+                    are_deltas = true;
+                    1
+                }
                 KEY_ACTOR => 2,
                 KEY_COUNTER => 3,
                 KEY_STRING => 4,
@@ -59,6 +70,7 @@ impl<'a> OpColumns<'a> {
                 PREDECESSOR_COUNTER => 11,
                 EXPAND => 12,
                 MARK_NAME => 13,
+                ID_ACTOR | ID_COUNTER | ID_ROW => continue,
                 spec => return Err(spec),
             };
             slices[at] = data.get(column.start..column.start + column.len).unwrap_or_default();
@@ -68,7 +80,12 @@ impl<'a> OpColumns<'a> {
         let strictness = Strictness::Lenient;
         Ok(Self {
             object_actor: RleDecoder::new(slices[0], strictness),
-            object_counter: RleDecoder::new(slices[1], strictness),
+            object_counter: if are_deltas {
+                let decoder = DeltaDecoder::new(slices[1], strictness, DeltaRange::U32);
+                ObjectCounters::Deltas(decoder)
+            } else {
+                ObjectCounters::Plain(RleDecoder::new(slices[1], strictness))
+            },
             key_actor: RleDecoder::new(slices[2], strictness),
             key_counter: DeltaDecoder::new(slices[3], strictness, DeltaRange::U32),
             key_string: RleDecoder::new(slices[4], strictness),
@@ -99,5 +116,34 @@ impl<'a> OpColumns<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The column of object counters, which bundles store as differences.
+#[derive(Debug, Clone)]
+pub(super) enum ObjectCounters<'a> {
+    Plain(RleDecoder<'a, u32>),
+    Deltas(DeltaDecoder<'a>),
+}
+
+impl ObjectCounters<'_> {
+    #[inline]
+    pub(super) fn peek(&mut self) -> Result<Option<Run<Option<u32>>>, DecodeError> {
+        match self {
+            Self::Plain(column) => column.peek(),
+            Self::Deltas(column) => Ok(column.peek()?.map(|run| Run {
+                // The decoder keeps values within 32 bits.
+                value: run.first.map(|value| value as u32),
+                count: if run.step == 0 { run.count } else { 1 },
+            })),
+        }
+    }
+
+    #[inline]
+    fn skip(&mut self, count: usize) -> Result<usize, DecodeError> {
+        match self {
+            Self::Plain(column) => column.skip(count),
+            Self::Deltas(column) => column.skip(count),
+        }
     }
 }

@@ -12,23 +12,27 @@ use crate::{
 /// The type code of strings among values.
 pub(super) const STRING: u8 = 6;
 
-/// Decodes the operations of one change, in runs, with actors numbered as in the change.
+/// Decodes operations in runs, with actors numbered as where they are stored.
 #[derive(Debug, Clone)]
 pub(crate) struct OpDecoder<'a> {
     columns: OpColumns<'a>,
     /// The counter of the next operation, possibly beyond 32 bits.
     counter: u64,
+    /// Whose operations these are.
+    author: u32,
+    /// How many more there may be.
+    rows: usize,
     actors: u32,
     /// How many more runs and predecessors there may be.
     budget: usize,
 }
 
 impl<'a> OpDecoder<'a> {
-    /// Decodes the `columns` in `data`, with `actors` actors, author included.
+    /// Decodes the `columns` in `data`, with `actors` actors, as one change of actor 0.
     ///
     /// # Errors
-    /// When there is a column that changes do not have.
-    pub(super) fn new(
+    /// When there is a column that is not known.
+    pub(crate) fn new(
         columns: &Columns,
         data: &'a [u8],
         start_op: u32,
@@ -38,14 +42,27 @@ impl<'a> OpDecoder<'a> {
             OpColumns::new(columns, data).map_err(|spec| OpError::Column(spec.as_u32()))?;
         let budget = super::MAX_FREE_RUNS + super::MAX_RUNS_PER_BYTE * data.len();
         let actors = u32::try_from(actors).unwrap_or(u32::MAX);
-        Ok(Self { columns, counter: u64::from(start_op), actors, budget })
+        let counter = u64::from(start_op);
+        Ok(Self { columns, counter, author: 0, rows: usize::MAX, actors, budget })
+    }
+
+    /// The next `rows` rows are operations of `author`, from `counter` upwards.
+    #[inline]
+    pub(crate) fn start(&mut self, author: u32, counter: u32, rows: usize) {
+        self.author = author;
+        self.counter = u64::from(counter);
+        self.rows = rows;
     }
 
     /// The next run; `None` at the end.
-    pub(super) fn next_run(&mut self) -> Result<Option<OpRun<'a>>, OpError> {
+    pub(crate) fn next_run(&mut self) -> Result<Option<OpRun<'a>>, OpError> {
         let Some(Run { value: action, count }) = self.columns.action.peek()? else {
             return Ok(None);
         };
+        let count = count.min(self.rows);
+        if count == 0 {
+            return Ok(None);
+        }
         let action = action.ok_or(OpError::Missing("action"))?;
         let action = Action::from_code(action).ok_or(OpError::UnknownAction(action))?;
         self.spend(1)?;
@@ -73,12 +90,14 @@ impl<'a> OpDecoder<'a> {
             let count = run.count();
             self.columns.advance_shared(count as usize)?;
             self.counter += u64::from(count);
+            self.rows -= count as usize;
             return Ok(Some(run));
         }
         let (key, value) = (self.read_key()?, self.read_value()?);
         let predecessors = self.read_predecessors(predecessors)?;
         self.columns.advance_shared(1)?;
         self.counter += 1;
+        self.rows -= 1;
         let op =
             Op { object, key, insert, action, value, predecessors, expand, mark_name: marks.value };
         check(&op)?;
@@ -112,7 +131,7 @@ impl<'a> OpDecoder<'a> {
                 count = 1;
             } else {
                 let previous = self.counter as i64 + taken as i64 - 1;
-                if actors.value != Some(0) || keys.first != Some(previous) {
+                if actors.value != Some(self.author) || keys.first != Some(previous) {
                     break;
                 }
                 if keys.step != 1 {

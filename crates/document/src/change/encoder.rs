@@ -1,5 +1,7 @@
 //! From runs of operations to the columns of a change, and to its bytes and hash.
 
+use std::mem::take;
+
 use rejoin_columnar::{
     BooleanEncoder, ColumnSpec, Columns, DeltaEncoder, RleEncoder, ValueMeta, leb128,
 };
@@ -86,7 +88,7 @@ impl ChangeEncoder {
                         op.predecessors.sort_unstable_by_key(order);
                         self.ops.append_single(&op, local);
                     }
-                    run => self.ops.append(run, counter, local),
+                    run => self.ops.append(run, OpId::new(counter, 0), local),
                 }
                 counter = counter.wrapping_add(run.count());
             }
@@ -167,11 +169,14 @@ fn write_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Encodes the op columns of changes, one after the other, in the same buffers.
+/// Encodes op columns, one set after the other, in the same buffers.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OpEncoder {
+pub(crate) struct OpEncoder {
     object_actor: RleEncoder<u32>,
     object_counter: RleEncoder<u32>,
+    /// For bundles, instead of `object_counter`.
+    object_deltas: DeltaEncoder,
+    are_deltas: bool,
     key_actor: RleEncoder<u32>,
     key_counter: DeltaEncoder,
     key_string: RleEncoder<&'static str>,
@@ -189,22 +194,22 @@ pub(super) struct OpEncoder {
 }
 
 impl OpEncoder {
-    /// Appends a run whose first operation has this counter. `local` gives an actor's number in the
-    /// change; predecessors must be sorted.
+    /// Encodes as bundles do.
+    pub(crate) fn for_bundle() -> Self {
+        Self { are_deltas: true, ..Self::default() }
+    }
+
+    /// Appends a run whose first operation has this id, its actor numbered as where it is stored.
+    /// `local` gives the same number for the actors of the run; predecessors must be sorted.
     #[inline]
-    pub(super) fn append(
-        &mut self,
-        run: &OpRun<'_>,
-        counter: u32,
-        mut local: impl FnMut(u32) -> u32,
-    ) {
+    pub(crate) fn append(&mut self, run: &OpRun<'_>, id: OpId, mut local: impl FnMut(u32) -> u32) {
         match run {
             OpRun::Insert { object, after, text, count } => {
                 let rows = *count as usize;
                 self.append_object(*object, rows, &mut local);
                 self.append_element(*after, &mut local);
-                self.key_actor.append_run(Some(0), rows - 1);
-                self.key_counter.append_run(i64::from(counter), 1, rows - 1);
+                self.key_actor.append_run(Some(id.actor), rows - 1);
+                self.key_counter.append_run(i64::from(id.counter), 1, rows - 1);
                 self.key_string.append_run(None, rows);
                 self.append_flags(true, Action::Set, rows);
                 self.append_characters(text, rows);
@@ -258,18 +263,33 @@ impl OpEncoder {
 
     /// Appends the list of columns and their data to `out`, and empties this encoder.
     pub(super) fn finish_into(&mut self, out: &mut Vec<u8>) {
-        let Self { columns, data, .. } = self;
+        let (mut columns, mut data) = (take(&mut self.columns), take(&mut self.data));
         columns.clear();
         data.clear();
-        let mut column = |spec: ColumnSpec, write: &mut dyn FnMut(&mut Vec<u8>)| {
+        self.finish_columns(|spec, write| {
             let start = data.len();
-            write(data);
+            write(&mut data);
             if data.len() > start {
                 columns.append(spec, data.len() - start).expect("invariant: the data is in memory");
             }
-        };
+        });
+        columns.write(out);
+        out.extend_from_slice(&data);
+        (self.columns, self.data) = (columns, data);
+    }
+
+    /// Gives each column to `column`, with what writes it; a column that writes nothing is left out.
+    /// Empties this encoder.
+    pub(crate) fn finish_columns(
+        &mut self,
+        mut column: impl FnMut(ColumnSpec, &mut dyn FnMut(&mut Vec<u8>)),
+    ) {
         column(spec::OBJECT_ACTOR, &mut |out| self.object_actor.finish_into(out));
-        column(spec::OBJECT_COUNTER, &mut |out| self.object_counter.finish_into(out));
+        if self.are_deltas {
+            column(spec::OBJECT_COUNTER_DELTA, &mut |out| self.object_deltas.finish_into(out));
+        } else {
+            column(spec::OBJECT_COUNTER, &mut |out| self.object_counter.finish_into(out));
+        }
         column(spec::KEY_ACTOR, &mut |out| self.key_actor.finish_into(out));
         column(spec::KEY_COUNTER, &mut |out| self.key_counter.finish_into(out));
         column(spec::KEY_STRING, &mut |out| self.key_string.finish_into(out));
@@ -285,14 +305,13 @@ impl OpEncoder {
         }
         column(spec::EXPAND, &mut |out| self.expand.finish_into(out));
         column(spec::MARK_NAME, &mut |out| self.mark_name.finish_into(out));
-        self.columns.write(out);
-        out.extend_from_slice(&self.data);
     }
 
     /// Forgets what was appended.
     pub(super) fn clear(&mut self) {
         self.object_actor.clear();
         self.object_counter.clear();
+        self.object_deltas.clear();
         self.key_actor.clear();
         self.key_counter.clear();
         self.key_string.clear();
@@ -312,8 +331,13 @@ impl OpEncoder {
         if id.is_zero() {
             self.object_actor.append_run(None, rows);
             self.object_counter.append_run(None, rows);
+            self.object_deltas.append_nulls(rows);
+            return;
+        }
+        self.object_actor.append_run(Some(local(id.actor)), rows);
+        if self.are_deltas {
+            self.object_deltas.append_run(i64::from(id.counter), 0, rows);
         } else {
-            self.object_actor.append_run(Some(local(id.actor)), rows);
             self.object_counter.append_run(Some(id.counter), rows);
         }
     }

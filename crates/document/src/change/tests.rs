@@ -552,7 +552,7 @@ fn check_one_operation(header: &ChangeHeader<'_>, actors: &Actors, run: &OpRun<'
     let local = |actor: u32| locals.iter().position(|id| *id == actors.get(actor)).unwrap() as u32;
     let mut ops = OpEncoder::default();
     let mut columns = Vec::new();
-    ops.append(run, header.start_op, local);
+    ops.append(run, OpId::new(header.start_op, 0), local);
     ops.finish_into(&mut columns);
     assert_eq!(columns, change.bytes()[change.0.columns..change.0.extra]);
 

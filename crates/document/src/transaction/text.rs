@@ -19,7 +19,7 @@ impl Transaction<'_> {
     /// whole. Deleting beyond the end deletes to the end.
     ///
     /// # Errors
-    /// When there is no such object, it is no sequence, or the index is beyond its end.
+    /// When there is no such object, it is no sequence, or text goes beyond its end.
     pub fn splice_text(
         &mut self,
         object: ObjId,
@@ -33,9 +33,9 @@ impl Transaction<'_> {
         let sequence =
             self.doc.set.sequence(number).ok_or(WriteError::Read(ReadError::NotASequence(kind)))?;
         let measure = kind.measure(unit);
-        self.check_index(object, index, unit)?;
-        let mut delete_index = index as u32;
+        let mut delete_index = u32::try_from(index).unwrap_or(u32::MAX);
         if !text.is_empty() {
+            self.check_index(object, index, unit)?;
             let (place, after, end) = self.insertion_in(number, sequence, delete_index, measure);
             let (points, utf8, utf16) = text_widths(text);
             if self.next.checked_add(points).is_none() {

@@ -1,0 +1,245 @@
+//! Bytes to documents.
+
+mod build;
+mod columns;
+mod document;
+mod rows;
+
+use crate::{
+    change::{Change, ChangeError, ChangeParser},
+    change_hash::ChangeHash,
+    chunk::{Chunk, ChunkError, ChunkKind, Chunks},
+    document::Document,
+    patch::PatchLog,
+    refused::ApplyError,
+};
+pub use document::DocumentChunkError;
+
+/// How bytes are taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoadOptions {
+    trust: Trust,
+}
+
+/// Who wrote the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Trust {
+    /// Anyone: the hash of every change is computed and compared with the heads.
+    #[default]
+    Nobody,
+    /// Our own store: checksums and structure are checked.
+    OwnStore,
+}
+
+impl LoadOptions {
+    /// For bytes that our own store wrote: checksums and the structure are checked.
+    pub fn trusted() -> Self {
+        Self { trust: Trust::OwnStore }
+    }
+}
+
+/// Why bytes are no document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("at byte {offset}: {cause}")]
+pub struct LoadError {
+    /// Where the chunk begins that could not be taken in.
+    pub offset: usize,
+    /// What is wrong with it.
+    #[source]
+    pub cause: LoadErrorCause,
+}
+
+/// What is wrong with a chunk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadErrorCause {
+    /// It is no chunk, or cut off.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+    /// The checksum does not fit the bytes.
+    #[error("the checksum does not fit")]
+    Checksum,
+    /// It holds a change that is malformed.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// It holds a document that is malformed.
+    #[error(transparent)]
+    Document(#[from] DocumentChunkError),
+    /// It holds a bundle of changes that is malformed.
+    #[error(transparent)]
+    Bundle(#[from] crate::bundle::BundleError),
+    /// It holds a change that does not fit the document.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// There are changes only, and they follow one that is not among them.
+    #[error("change {0} is missing")]
+    MissingDep(ChangeHash),
+}
+
+/// What could be read of damaged bytes.
+#[derive(Debug, Clone)]
+pub struct Salvaged {
+    /// What could be read.
+    pub document: Document,
+    /// What could not.
+    pub unread: Vec<UnreadChunk>,
+}
+
+/// Bytes that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadChunk {
+    /// Where they begin.
+    pub offset: usize,
+    /// How many they are.
+    pub len: usize,
+    /// What is wrong with them.
+    pub cause: LoadErrorCause,
+}
+
+impl Document {
+    /// Reads a document: any concatenation of document, change, deflated change and bundle chunks.
+    /// No bytes are an empty document.
+    ///
+    /// # Errors
+    /// With the first chunk that could not be taken in.
+    pub fn load(bytes: &[u8], options: LoadOptions) -> Result<Self, LoadError> {
+        let mut document = Self::new();
+        let mut contents = Contents::new(options);
+        for chunk in Chunks::new(bytes) {
+            let chunk = chunk.map_err(|cause| LoadError {
+                offset: contents.end,
+                cause: LoadErrorCause::Chunk(cause),
+            })?;
+            let offset = chunk.offset;
+            contents.end = offset + chunk.bytes.len();
+            document
+                .take_chunk(&chunk, &mut contents, &mut PatchLog::inactive())
+                .map_err(|cause| LoadError { offset, cause })?;
+        }
+        if !contents.has_document
+            && let Some(change) = document.queue.sorted().first()
+        {
+            let missing = document.missing_deps(&[change.hash()]);
+            let cause = LoadErrorCause::MissingDep(missing[0]);
+            return Err(LoadError { offset: 0, cause });
+        }
+        Ok(document)
+    }
+
+    /// Reads what can be read, chunk by chunk, and says what could not be.
+    pub fn salvage(bytes: &[u8]) -> Salvaged {
+        let mut document = Self::new();
+        let mut unread = Vec::new();
+        let mut contents = Contents::new(LoadOptions::default());
+        let mut chunks = Chunks::new(bytes);
+        while let Some(chunk) = chunks.next() {
+            match chunk {
+                Ok(chunk) => {
+                    let taken =
+                        document.take_chunk(&chunk, &mut contents, &mut PatchLog::inactive());
+                    if let Err(cause) = taken {
+                        let (offset, len) = (chunk.offset, chunk.bytes.len());
+                        unread.push(UnreadChunk { offset, len, cause });
+                    }
+                }
+                Err(cause) => {
+                    let offset = chunks.offset();
+                    let len = chunks.resync() - offset;
+                    unread.push(UnreadChunk { offset, len, cause: cause.into() });
+                }
+            }
+        }
+        Salvaged { document, unread }
+    }
+
+    /// Takes any concatenation of chunks into a document that may hold changes already. Gives how
+    /// many changes are new.
+    ///
+    /// # Errors
+    /// With the first chunk that could not be taken in; the chunks before it were.
+    pub fn load_incremental(
+        &mut self,
+        bytes: &[u8],
+        log: &mut PatchLog,
+    ) -> Result<usize, LoadError> {
+        let before = self.graph.len();
+        let mut contents = Contents::new(LoadOptions::default());
+        let mut result = Ok(());
+        for chunk in Chunks::new(bytes) {
+            let taken = match chunk {
+                Ok(chunk) => {
+                    contents.end = chunk.offset + chunk.bytes.len();
+                    self.take_chunk(&chunk, &mut contents, log)
+                        .map_err(|cause| LoadError { offset: chunk.offset, cause })
+                }
+                Err(cause) => Err(LoadError { offset: contents.end, cause: cause.into() }),
+            };
+            if taken.is_err() {
+                result = taken;
+                break;
+            }
+        }
+        log.finish(&self.set);
+        result.map(|()| self.graph.len() - before)
+    }
+
+    fn take_chunk(
+        &mut self,
+        chunk: &Chunk<'_>,
+        contents: &mut Contents,
+        log: &mut PatchLog,
+    ) -> Result<(), LoadErrorCause> {
+        let changes: Vec<Change> = match chunk.kind {
+            ChunkKind::Change | ChunkKind::Deflated => vec![contents.parser.parse(chunk)?],
+            ChunkKind::Document => {
+                contents.has_document = true;
+                if !chunk.checksum_is_right() {
+                    return Err(LoadErrorCause::Checksum);
+                }
+                let read = document::read(chunk.body, contents.options.trust)?;
+                // Into an empty document nobody looks at, the whole goes at once.
+                if self.is_pristine() && !log.is_active() {
+                    *self = read;
+                    return Ok(());
+                }
+                // Most often the changes are known, or few are new: only those are encoded anew.
+                let new: Vec<_> = read
+                    .indexes_since(self.heads())
+                    .into_iter()
+                    .filter(|index| !self.has_change(&read.graph.hash(*index)))
+                    .collect();
+                read.changes_at(&new)
+            }
+            ChunkKind::Bundle => {
+                if !chunk.checksum_is_right() {
+                    return Err(LoadErrorCause::Checksum);
+                }
+                crate::bundle::read(chunk.body)?
+            }
+        };
+        for change in changes {
+            self.apply_one(change, log)?;
+        }
+        Ok(())
+    }
+
+    fn is_pristine(&self) -> bool {
+        self.graph.len() == 0
+            && self.queue.is_empty()
+            && self.refused.is_empty()
+            && self.draft.is_none()
+    }
+}
+
+/// What was seen so far of a concatenation of chunks.
+struct Contents {
+    options: LoadOptions,
+    parser: ChangeParser,
+    has_document: bool,
+    end: usize,
+}
+
+impl Contents {
+    fn new(options: LoadOptions) -> Self {
+        Self { options, parser: ChangeParser::default(), has_document: false, end: 0 }
+    }
+}

@@ -1,0 +1,66 @@
+//! The columns of a document chunk, inflated.
+
+use rejoin_columnar::{ColumnSpec, Columns, Reader};
+
+use crate::{
+    deflate::{MAX_INFLATED, inflate},
+    load::document::DocumentChunkError,
+};
+
+/// The bytes of some columns.
+pub(super) struct ColumnBytes<'a>(Vec<(ColumnSpec, Bytes<'a>)>);
+
+enum Bytes<'a> {
+    Stored(&'a [u8]),
+    Inflated(Vec<u8>),
+}
+
+impl<'a> ColumnBytes<'a> {
+    /// Takes the columns' data, inflating it; all together may have `left` bytes.
+    pub(super) fn take(
+        columns: &Columns,
+        reader: &mut Reader<'a>,
+        left: &mut usize,
+    ) -> Result<Self, DocumentChunkError> {
+        let data = columns.take_data(reader)?;
+        let mut all = Vec::with_capacity(columns.len());
+        for column in columns.iter() {
+            let stored = &data[column.start..column.start + column.len];
+            let bytes = if column.spec.is_deflated() {
+                let inflated = inflate(stored, *left)?;
+                *left -= inflated.len();
+                Bytes::Inflated(inflated)
+            } else {
+                Bytes::Stored(stored)
+            };
+            all.push((column.spec.normalized(), bytes));
+        }
+        Ok(Self(all))
+    }
+
+    /// The budget of inflated bytes of one document.
+    pub(super) const BUDGET: usize = MAX_INFLATED;
+
+    /// The bytes of a column, none when it is left out.
+    pub(super) fn get(&self, spec: ColumnSpec) -> &[u8] {
+        let found = self.0.iter().find(|(column, _)| *column == spec);
+        found.map_or(&[], |(_, bytes)| match bytes {
+            Bytes::Stored(bytes) => bytes,
+            Bytes::Inflated(bytes) => bytes,
+        })
+    }
+
+    /// How many bytes all columns have.
+    pub(super) fn len(&self) -> usize {
+        let len = |bytes: &Bytes<'_>| match bytes {
+            Bytes::Stored(bytes) => bytes.len(),
+            Bytes::Inflated(bytes) => bytes.len(),
+        };
+        self.0.iter().map(|(_, bytes)| len(bytes)).sum()
+    }
+
+    /// A column that is none of these, if there is one.
+    pub(super) fn unknown(&self, known: &[ColumnSpec]) -> Option<ColumnSpec> {
+        self.0.iter().map(|(spec, _)| *spec).find(|spec| !known.contains(spec))
+    }
+}

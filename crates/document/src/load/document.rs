@@ -1,0 +1,325 @@
+//! A document chunk to a document.
+
+use rejoin_columnar::{
+    ColumnLayout, ColumnSpec, Columns, ColumnsError, DecodeError, DeltaDecoder, DeltaRange, Reader,
+    RleDecoder, Strictness, ValueError, ValueMeta,
+};
+use smallvec::SmallVec;
+
+use crate::{
+    actor::ActorId,
+    change::{ChangeEncoder, ChangeHeader},
+    change_graph::{ChangeIndex, NewChange},
+    change_hash::ChangeHash,
+    deflate::InflateError,
+    document::Document,
+    document_columns::{changes, ops},
+    load::{Trust, build::Builder, columns::ColumnBytes, rows::Rows},
+    op::OpRun,
+};
+
+/// Why the body of a document chunk is malformed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentChunkError {
+    /// A number or column cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The list of columns is malformed.
+    #[error(transparent)]
+    Columns(#[from] ColumnsError),
+    /// A deflated column is malformed or too large.
+    #[error(transparent)]
+    Inflate(#[from] InflateError),
+    /// A value is malformed.
+    #[error(transparent)]
+    Value(ValueError),
+    /// There is a column that documents do not have.
+    #[error("unknown column {0}")]
+    UnknownColumn(u32),
+    /// A column that must have a value ends early.
+    #[error("a row has no {0}")]
+    Missing(&'static str),
+    /// Something has a form that it cannot have.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+    /// There are more changes, rows or successors than so few bytes may hold.
+    #[error("too many operations")]
+    TooManyOps,
+    /// The rows are not in the order of the document.
+    #[error("operations are not in document order")]
+    Order,
+    /// An actor's changes are not numbered one after the other.
+    #[error("change {index} is out of sequence")]
+    Sequence {
+        /// Which change of the list.
+        index: usize,
+    },
+    /// A change depends on one that does not come before it, or is numbered below it.
+    #[error("change {index} has an invalid dependency")]
+    Dependency {
+        /// Which change of the list.
+        index: usize,
+    },
+    /// Operations of a change are missing, or belong to no change.
+    #[error("operations are missing or belong to no change")]
+    MissingOps,
+    /// The changes are not those that the heads name.
+    #[error("the changes do not add up to the heads")]
+    MismatchingHeads,
+}
+
+/// Reads the body of a document chunk.
+pub(super) fn read(body: &[u8], _trust: Trust) -> Result<Document, DocumentChunkError> {
+    let mut reader = Reader::new(body);
+    let actors = read_actors(&mut reader)?;
+    let heads = read_heads(&mut reader)?;
+    let change_meta = Columns::parse(&mut reader, ColumnLayout::Document)?;
+    let op_meta = Columns::parse(&mut reader, ColumnLayout::Document)?;
+    let mut budget = ColumnBytes::BUDGET;
+    let change_columns = ColumnBytes::take(&change_meta, &mut reader, &mut budget)?;
+    let op_columns = ColumnBytes::take(&op_meta, &mut reader, &mut budget)?;
+    // Old files have no head indexes; they say nothing that the changes do not.
+    if !reader.is_empty() {
+        for _ in &heads {
+            reader.u64()?;
+        }
+        if !reader.is_empty() {
+            return Err(DocumentChunkError::Malformed("end"));
+        }
+    }
+    let unknown = op_columns.unknown(OP_COLUMNS).or(change_columns.unknown(CHANGE_COLUMNS));
+    if let Some(column) = unknown {
+        return Err(DocumentChunkError::UnknownColumn(column.as_u32()));
+    }
+    let mut doc = Document::new();
+    for actor in &actors {
+        doc.set.actors.intern(actor);
+    }
+    if doc.set.actors.len() != actors.len() || !actors.is_sorted() {
+        return Err(DocumentChunkError::Malformed("actor table"));
+    }
+    let mut rows = Rows::new(&op_columns, actors.len());
+    let mut builder = Builder::new(&mut doc.set);
+    while let Some(row) = rows.next()? {
+        builder.add(row)?;
+    }
+    builder.finish()?;
+    read_changes(&change_columns, &mut doc)?;
+    if doc.heads() != heads {
+        return Err(DocumentChunkError::MismatchingHeads);
+    }
+    Ok(doc)
+}
+
+const CHANGE_COLUMNS: &[ColumnSpec] = &[
+    changes::ACTOR,
+    changes::SEQ,
+    changes::MAX_OP,
+    changes::TIME,
+    changes::MESSAGE,
+    changes::DEP_COUNT,
+    changes::DEP_INDEX,
+    changes::EXTRA_META,
+    changes::EXTRA,
+];
+
+const OP_COLUMNS: &[ColumnSpec] = &[
+    ops::OBJECT_ACTOR,
+    ops::OBJECT_COUNTER,
+    ops::KEY_ACTOR,
+    ops::KEY_COUNTER,
+    ops::KEY_STRING,
+    ops::ID_ACTOR,
+    ops::ID_COUNTER,
+    ops::INSERT,
+    ops::ACTION,
+    ops::VALUE_META,
+    ops::VALUE,
+    ops::SUCCESSOR_COUNT,
+    ops::SUCCESSOR_ACTOR,
+    ops::SUCCESSOR_COUNTER,
+    ops::EXPAND,
+    ops::MARK_NAME,
+];
+
+fn read_actors(reader: &mut Reader<'_>) -> Result<Vec<ActorId>, DocumentChunkError> {
+    let count = reader.u64()?;
+    let mut actors = Vec::new();
+    for _ in 0..count {
+        actors.push(ActorId::new(reader.prefixed()?));
+    }
+    Ok(actors)
+}
+
+fn read_heads(reader: &mut Reader<'_>) -> Result<Vec<ChangeHash>, DocumentChunkError> {
+    let count = reader.u64()?;
+    let mut heads: Vec<ChangeHash> = Vec::new();
+    for _ in 0..count {
+        let bytes = reader.take(32)?;
+        heads.push(ChangeHash(bytes.try_into().expect("invariant: 32 bytes were taken")));
+    }
+    Ok(heads)
+}
+
+/// How many changes there may be however few the bytes are, and for each byte: rows of changes of
+/// the same shape take hardly any.
+const FREE_CHANGES: usize = 1 << 22;
+const CHANGES_PER_BYTE: usize = 256;
+
+/// Adds the changes to the graph, encoding each anew to get its hash.
+fn read_changes(columns: &ColumnBytes<'_>, doc: &mut Document) -> Result<(), DocumentChunkError> {
+    let strict = Strictness::Canonical;
+    let mut actor = RleDecoder::<u32>::new(columns.get(changes::ACTOR), strict);
+    let mut seq = DeltaDecoder::new(columns.get(changes::SEQ), strict, DeltaRange::U32);
+    let mut max_op = DeltaDecoder::new(columns.get(changes::MAX_OP), strict, DeltaRange::U32);
+    let mut time = DeltaDecoder::new(columns.get(changes::TIME), strict, DeltaRange::I64);
+    let mut message = RleDecoder::<&str>::new(columns.get(changes::MESSAGE), strict);
+    let mut dep_count = RleDecoder::<u64>::new(columns.get(changes::DEP_COUNT), strict);
+    let mut dep_index =
+        DeltaDecoder::new(columns.get(changes::DEP_INDEX), strict, DeltaRange::U32);
+    let mut extra_meta = RleDecoder::<u64>::new(columns.get(changes::EXTRA_META), strict);
+    let mut extra = Reader::new(columns.get(changes::EXTRA));
+
+    let mut budget = FREE_CHANGES + CHANGES_PER_BYTE * columns.len();
+    let mut encoder = ChangeEncoder::default();
+    let mut logs = vec![LogCursor::default(); doc.set.actors.len()];
+    let mut runs: Vec<OpRun<'_>> = Vec::new();
+    let Document { set, graph, .. } = doc;
+    let object_ids: Vec<_> = set.objects.iter().map(|(_, object)| object.id).collect();
+    while let Some(value) = actor.next_value()? {
+        budget = budget.checked_sub(1).ok_or(DocumentChunkError::TooManyOps)?;
+        let index = graph.len();
+        let actor = value
+            .filter(|actor| (*actor as usize) < set.actors.len())
+            .ok_or(DocumentChunkError::Malformed("change actor"))?;
+        let seq = seq.next_value()?.flatten().ok_or(DocumentChunkError::Missing("seq"))?;
+        if seq != i64::from(graph.seq(actor)) + 1 {
+            return Err(DocumentChunkError::Sequence { index });
+        }
+        let max_op = max_op.next_value()?.flatten().ok_or(DocumentChunkError::Missing("max op"))?;
+        let max_op = max_op as u32;
+        let count = dep_count.next_value()?.flatten();
+        let count = count.ok_or(DocumentChunkError::Missing("dependency count"))?;
+        let mut deps: SmallVec<[ChangeIndex; 2]> = SmallVec::new();
+        for _ in 0..count {
+            budget = budget.checked_sub(1).ok_or(DocumentChunkError::TooManyOps)?;
+            let dep = dep_index.next_value()?.flatten();
+            let dep = dep.ok_or(DocumentChunkError::Missing("dependency"))?;
+            if dep as usize >= index {
+                return Err(DocumentChunkError::Dependency { index });
+            }
+            deps.push(ChangeIndex(dep as u32));
+        }
+        let written_deps = deps.clone();
+        deps.sort_unstable();
+        let extra_bytes = match extra_meta.next_value()?.flatten() {
+            None => &[][..],
+            Some(meta) => {
+                extra.take(usize::try_from(ValueMeta::from_u64(meta).len()).unwrap_or(usize::MAX))?
+            }
+        };
+        let time = time.next_value()?.flatten().unwrap_or(0);
+        let message = message.next_value()?.flatten();
+        let before = graph.actor_max_op(actor);
+        if max_op < before {
+            return Err(DocumentChunkError::Sequence { index });
+        }
+        runs.clear();
+        let log = &mut logs[actor as usize];
+        let start_op = log.take(set, actor, max_op, &object_ids, &mut runs)?;
+        if deps.iter().any(|dep| graph.max_op(*dep) >= start_op) || start_op <= before {
+            return Err(DocumentChunkError::Dependency { index });
+        }
+        let mut dep_hashes: SmallVec<[ChangeHash; 2]> =
+            written_deps.iter().map(|dep| graph.hash(*dep)).collect();
+        dep_hashes.sort_unstable();
+        let header = ChangeHeader {
+            deps: &dep_hashes,
+            actor,
+            seq: seq as u64,
+            start_op,
+            time,
+            message,
+            extra: extra_bytes,
+        };
+        let hash = encoder.encode(&header, &set.actors, &runs);
+        let change = NewChange {
+            actor,
+            seq: seq as u32,
+            start_op,
+            max_op,
+            time,
+            message: message.map(Into::into),
+            deps,
+            extra: extra_bytes.into(),
+        };
+        graph.add(hash, change);
+    }
+    let all_taken =
+        logs.iter().enumerate().all(|(actor, log)| log.is_at_end(set.log.actor(actor as u32)));
+    if !all_taken || !seq.is_done() || !max_op.is_done() || !extra.is_empty() {
+        return Err(DocumentChunkError::MissingOps);
+    }
+    set.max_op = (0..graph.len()).map(|at| graph.max_op(ChangeIndex(at as u32))).max().unwrap_or(0);
+    Ok(())
+}
+
+/// How far an actor's log has been given out to changes.
+#[derive(Debug, Clone, Copy, Default)]
+struct LogCursor {
+    run: usize,
+    /// How many operations of the run.
+    offset: u32,
+}
+
+impl LogCursor {
+    /// Takes the operations up to `max_op`, which must follow each other, and gives the counter of
+    /// the first.
+    fn take<'a>(
+        &mut self,
+        set: &'a crate::op_set::OpSet,
+        actor: u32,
+        max_op: u32,
+        object_ids: &[crate::op_id::OpId],
+        out: &mut Vec<OpRun<'a>>,
+    ) -> Result<u32, DocumentChunkError> {
+        let log = set.log.actor(actor);
+        let after = max_op.checked_add(1).ok_or(DocumentChunkError::TooManyOps)?;
+        let mut start = None;
+        let mut next = 0;
+        while let Some(run) = log.get(self.run) {
+            let counter = run.counter + self.offset;
+            if counter > max_op {
+                break;
+            }
+            if *start.get_or_insert(counter) != counter && next != counter {
+                return Err(DocumentChunkError::MissingOps);
+            }
+            let end = (run.counter + run.count()).min(after);
+            let mut part = *run;
+            if self.offset > 0 {
+                part = part.split(actor, self.offset, &set.log.text).1;
+            }
+            if part.counter + part.count() > end {
+                part = part.split(actor, end - part.counter, &set.log.text).0;
+            }
+            out.push(set.log.op_run(&part, object_ids[part.object.0 as usize]));
+            next = end;
+            if end == run.counter + run.count() {
+                self.run += 1;
+                self.offset = 0;
+            } else {
+                self.offset = end - run.counter;
+                break;
+            }
+        }
+        match start {
+            Some(_) if next != after => Err(DocumentChunkError::MissingOps),
+            start => Ok(start.unwrap_or(after)),
+        }
+    }
+
+    fn is_at_end(&self, log: &[crate::op_log::LogRun]) -> bool {
+        self.run == log.len()
+    }
+}
