@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rejoin_document::{ActorId, ChangeHash};
+use rejoin_document::{ActorId, ChangeHash, Document, Transaction, UnknownHeads};
+
+use crate::change_set::ChangeSet;
+use crate::editing::EditedText;
+use crate::note::{EditError, Note, NoteWriter};
 
 /// A pause longer than this, in seconds, ends a session.
 pub const SESSION_GAP: i64 = 5 * 60;
@@ -53,6 +57,43 @@ pub struct Session {
     pub operations: u64,
     /// What was said about them, in order.
     pub messages: Vec<String>,
+}
+
+/// What happened to a document, in an order in which each event follows what it builds on.
+pub fn events(document: &Document) -> impl Iterator<Item = Event> {
+    document.metadata().map(|change| Event {
+        hash: change.hash,
+        author: change.author.map_or(Author::Actor(change.actor), Author::Person),
+        deps: change.deps,
+        time: change.time,
+        message: change.message,
+        operations: (change.max_op + 1).saturating_sub(change.start_op),
+    })
+}
+
+/// The difference of a note's text between two versions, to be shown.
+///
+/// # Errors
+///
+/// When the document does not have these heads.
+pub fn difference(
+    document: &Document,
+    before: &[ChangeHash],
+    after: &[ChangeHash],
+) -> Result<ChangeSet, UnknownHeads> {
+    let before = Note::text_at(document, before)?;
+    Ok(ChangeSet::between(&before, &Note::text_at(document, after)?))
+}
+
+/// Makes the note's text say what it said then, by changing what differs from now. It is an edit
+/// like any other, so nothing is lost and it can be undone.
+///
+/// # Errors
+///
+/// When the document refuses; the transaction must then be rolled back.
+pub fn restore(tx: &mut Transaction<'_>, note: Note, then: &str) -> Result<ChangeSet, EditError> {
+    let changes = ChangeSet::between(&note.text(&tx.view()), then);
+    NoteWriter::new(tx, note).apply(&changes)
 }
 
 /// Groups events, which must come in an order in which each follows what it builds on, into

@@ -111,8 +111,8 @@ fn links_of_line(line: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(next) = line[at..].find(['`', '[', '\\']).map(|found| at + found) {
         let rest = &line[next..];
-        if rest.starts_with('\\') {
-            at = next + 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+        if let Some(escaped) = rest.strip_prefix('\\') {
+            at = next + 1 + escaped.chars().next().map_or(0, char::len_utf8);
         } else if rest.starts_with('`') {
             let ticks = rest.len() - rest.trim_start_matches('`').len();
             at = next + ticks + closing_ticks(&rest[ticks..], ticks).unwrap_or(0);

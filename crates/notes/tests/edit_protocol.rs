@@ -1,5 +1,7 @@
 //! The edit protocol on a real document: windows, a peer and the batched draft.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rejoin_document::{ActorId, CommitOptions, Document, PatchLog, TextUnit};

@@ -1,5 +1,7 @@
 //! The shapes of notes, folders and profiles in real documents.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use rejoin_document::{
     ActorId, ChangeHash, CommitOptions, Document, ObjId, ObjType, PatchLog, ScalarValue, TextUnit,
     Transaction, Value, WriteError,
