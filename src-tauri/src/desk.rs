@@ -2,4 +2,6 @@
 
 mod draft;
 mod edited;
+mod looking_back;
+mod search;
 mod shelf;

@@ -16,6 +16,7 @@ mod start;
 mod bindings;
 
 pub use convert::TooLong;
+pub(crate) use convert::units;
 pub use editing::*;
 pub use error::*;
 pub use history::*;
