@@ -10,7 +10,11 @@
 // further one. A push that crossed a `remote` event is `stale`: the window takes in the event,
 // rebases its unconfirmed edits, and pushes again with the confirmation in the same request, which
 // cannot be stale. Replies and events travel separately and may overtake each other: the version
-// orders them. Opening a note again from the same window starts over; the earlier channel is closed.
+// orders them. A confirmation of a version that is confirmed already is ignored.
+//
+// Opening a note again from the same window (after a reload) starts over: the earlier channel is
+// closed, and the version given is above all that were given before, so that requests of the
+// window's former life are stale.
 
 import type {
   AppEvent,

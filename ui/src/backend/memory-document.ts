@@ -308,7 +308,7 @@ export class DocumentWindow {
     this.announcePresence();
   }
 
-  private emit(event: NoteEvent): void {
+  emit(event: NoteEvent): void {
     if (!this.closed) this.options.onEvent(event);
   }
 }

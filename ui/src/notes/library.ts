@@ -1,0 +1,116 @@
+// The tree of notes and folders, as the list shows it.
+
+import type { FolderEntry, ItemId, Library, LibraryChange, NoteEntry, NoteOrder, TrashEntry } from "../backend/bindings";
+
+export interface LibraryIndex {
+  home: ItemId;
+  folders: Map<ItemId, FolderEntry>;
+  notes: Map<ItemId, NoteEntry>;
+  /** The folder that lists an item. */
+  parents: Map<ItemId, ItemId>;
+  trash: TrashEntry[];
+}
+
+export const emptyLibrary: LibraryIndex = indexLibrary({ home: "", folders: [], notes: [], trash: [] });
+
+export function indexLibrary(library: Library): LibraryIndex {
+  return withParents({
+    home: library.home,
+    folders: new Map(library.folders.map((folder) => [folder.id, folder])),
+    notes: new Map(library.notes.map((note) => [note.id, note])),
+    trash: library.trash,
+  });
+}
+
+/** A new index; the given one stays as it is. */
+export function applyChange(library: LibraryIndex, change: LibraryChange): LibraryIndex {
+  const notes = new Map(library.notes);
+  for (const note of change.notes) notes.set(note.id, note);
+  const folders = new Map(library.folders);
+  for (const folder of change.folders) folders.set(folder.id, folder);
+  for (const id of change.removed) {
+    notes.delete(id);
+    folders.delete(id);
+  }
+  const next = { home: library.home, folders, notes, trash: change.trash ?? library.trash };
+  if (change.folders.length === 0 && change.removed.length === 0) return { ...next, parents: library.parents };
+  return withParents(next);
+}
+
+function withParents(library: Omit<LibraryIndex, "parents">): LibraryIndex {
+  const parents = new Map<ItemId, ItemId>();
+  for (const folder of library.folders.values()) {
+    for (const item of folder.items) if (!parents.has(item)) parents.set(item, folder.id);
+  }
+  return { ...library, parents };
+}
+
+/** The items that can be reached from Home: neither in the trash nor in a trashed folder. */
+export function reachableNotes(library: LibraryIndex): NoteEntry[] {
+  const found: NoteEntry[] = [];
+  walk(library, library.home, new Set(), (id) => {
+    const note = library.notes.get(id);
+    if (note) found.push(note);
+  });
+  return found;
+}
+
+function walk(library: LibraryIndex, folder: ItemId, visited: Set<ItemId>, visit: (id: ItemId) => void): void {
+  if (visited.has(folder)) return;
+  visited.add(folder);
+  for (const item of library.folders.get(folder)?.items ?? []) {
+    visit(item);
+    if (library.folders.has(item)) walk(library, item, visited, visit);
+  }
+}
+
+export function isTrashed(library: LibraryIndex, id: ItemId): boolean {
+  return library.trash.some((entry) => entry.id === id);
+}
+
+/** The titles of the folders around an item, outermost first, without Home. */
+export function pathOf(library: LibraryIndex, id: ItemId): string[] {
+  const path: string[] = [];
+  let parent = library.parents.get(id);
+  for (let depth = 0; parent && parent !== library.home && depth < 64; depth += 1) {
+    path.unshift(library.folders.get(parent)?.title ?? "");
+    parent = library.parents.get(parent);
+  }
+  return path;
+}
+
+/** Where a note goes: what its folder says, or the nearest folder around that one that says anything. */
+export function destinations(library: LibraryIndex, id: ItemId): string[] {
+  let parent = library.folders.has(id) ? id : library.parents.get(id);
+  for (let depth = 0; parent && depth < 64; depth += 1) {
+    const goesTo = library.folders.get(parent)?.goesTo ?? [];
+    if (goesTo.length > 0) return goesTo;
+    parent = library.parents.get(parent);
+  }
+  return [];
+}
+
+/** The note that `[[title]]` means: the one of that title that changed last. */
+export function noteByTitle(library: LibraryIndex, title: string): NoteEntry | null {
+  const wanted = title.trim().toLowerCase();
+  let best: NoteEntry | null = null;
+  for (const note of reachableNotes(library)) {
+    if (note.title.toLowerCase() === wanted && (!best || note.updated > best.updated)) best = note;
+  }
+  return best;
+}
+
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+/** A folder's entries: folders first, then notes in the order that the person chose. */
+export function orderedItems(library: LibraryIndex, folder: FolderEntry, order: NoteOrder): ItemId[] {
+  const known = folder.items.filter((id) => library.folders.has(id) || library.notes.has(id));
+  if (order === "manual") return known;
+  const folders = known.filter((id) => library.folders.has(id));
+  const notes = known.filter((id) => !library.folders.has(id));
+  const title = (id: ItemId) => library.folders.get(id)?.title ?? library.notes.get(id)?.title ?? "";
+  folders.sort((a, b) => collator.compare(title(a), title(b)));
+  if (order === "title") notes.sort((a, b) => collator.compare(title(a), title(b)));
+  else notes.sort((a, b) => (library.notes.get(b)?.updated ?? 0) - (library.notes.get(a)?.updated ?? 0));
+  return [...folders, ...notes];
+}

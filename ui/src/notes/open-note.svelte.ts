@@ -1,0 +1,296 @@
+// The note that is open in this window: its state for the page around the text, and its editor.
+
+import type { EditorView } from "@codemirror/view";
+import { Text } from "@codemirror/state";
+import type { Backend } from "../backend/backend";
+import { errorMessage } from "../backend/backend";
+import type {
+  Attribution,
+  AwaySummary,
+  DraftState,
+  ItemId,
+  Mode,
+  NoteEvent,
+  NoteStatus,
+  PresentPeer,
+} from "../backend/bindings";
+import { setAttribution } from "../editor/authors";
+import { NoteSession } from "../editor/collab";
+import { peerCarets, setPeers } from "../editor/peers";
+import { type EditorOptions, formattingLimit, NoteEditor } from "../editor/setup";
+import { countWords } from "../editor/words";
+import { strings } from "../shared/strings";
+
+/** What the note needs from the window around it. */
+export interface NoteSurroundings {
+  backend: Backend;
+  announce: (text: string) => void;
+  editor: () => Pick<EditorOptions, "spellCheck" | "preview" | "titles" | "onNoteLink" | "onLink">;
+}
+
+export type LoadState = { kind: "loading" } | { kind: "ready" } | { kind: "failed"; message: string };
+
+const wordDelay = 250;
+
+export class OpenNote {
+  readonly id: ItemId;
+  load = $state<LoadState>({ kind: "loading" });
+  title = $state("");
+  mode = $state<Mode>("hybrid");
+  draft = $state<DraftState | null>(null);
+  status = $state<NoteStatus>({ disk: { kind: "saving" }, places: [] });
+  peers = $state.raw<PresentPeer[]>([]);
+  away = $state<AwaySummary | null>(null);
+  readOnly = $state(false);
+  available = $state(true);
+  large = $state(false);
+  trouble = $state(false);
+  words = $state(0);
+  selectedWords = $state(0);
+  /** The peer that the view keeps in sight. */
+  following = $state<string | null>(null);
+  authors = $state.raw<Attribution | null>(null);
+  /** Grows when the note's history does, for the panels. */
+  revision = $state(0);
+
+  private readonly around: NoteSurroundings;
+  private session: NoteSession | null = null;
+  private editor: NoteEditor | null = null;
+  private opened: { text: string; version: number } | null = null;
+  /** Events that came before there was a session. */
+  private early: NoteEvent[] = [];
+  private channel = 0;
+  private wordTimer: ReturnType<typeof setTimeout> | null = null;
+  private closed = false;
+
+  constructor(id: ItemId, title: string, around: NoteSurroundings) {
+    this.id = id;
+    this.title = title;
+    this.around = around;
+  }
+
+  /** Asks the backend for the note; the text shows once `mount` has been called too. */
+  async open(): Promise<void> {
+    this.load = { kind: "loading" };
+    try {
+      this.opened = await this.request();
+      if (!this.closed) this.load = { kind: "ready" };
+    } catch (error) {
+      if (!this.closed) this.load = { kind: "failed", message: errorMessage(error) };
+    }
+  }
+
+  private async request(): Promise<{ text: string; version: number }> {
+    const channel = ++this.channel;
+    const opened = await this.around.backend.openNote(this.id, (event) => {
+      if (channel === this.channel && !this.closed) this.receive(event);
+    });
+    this.title = opened.title;
+    this.mode = opened.mode;
+    this.draft = opened.draft;
+    this.status = opened.status;
+    this.away = opened.away;
+    this.available = opened.available;
+    this.setReadOnly(opened.readOnly);
+    this.showPeers(opened.peers);
+    return { text: opened.text, version: opened.version };
+  }
+
+  /** Puts the editor into the page. Call after `load` is ready. */
+  mount(parent: HTMLElement): void {
+    if (!this.opened || this.editor) return;
+    const { text, version } = this.opened;
+    this.opened = null;
+    this.large = text.length > formattingLimit;
+    const session = new NoteSession({
+      backend: this.around.backend,
+      note: this.id,
+      version,
+      text: Text.of(text.split("\n")),
+      reopen: () => this.request(),
+      onPeers: (peers) => this.showPeers(peers),
+      onTrouble: (error) => (this.trouble = error !== null),
+    });
+    this.session = session;
+    this.editor = new NoteEditor({
+      parent,
+      text,
+      session,
+      readOnly: this.readOnly,
+      label: this.label,
+      onChange: (view) => this.changed(view),
+      onOwnAction: () => (this.following = null),
+      ...this.around.editor(),
+    });
+    const early = this.early;
+    this.early = [];
+    for (const event of early) session.receive(event);
+    this.editor.view.dispatch({ effects: setPeers.of(this.peers) });
+    this.countWords();
+  }
+
+  unmount(): void {
+    this.session?.close();
+    this.editor?.destroy();
+    this.session = null;
+    this.editor = null;
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.wordTimer) clearTimeout(this.wordTimer);
+    const flushed = this.session?.settled ?? true;
+    const backend = this.around.backend;
+    const session = this.session;
+    const finish = () => {
+      this.unmount();
+      backend.closeNote(this.id).catch(() => undefined);
+    };
+    // The last keystrokes are a moment away from the backend; they go first.
+    if (flushed || !session) finish();
+    else void waitUntil(() => session.settled, 2000).then(finish);
+  }
+
+  get view(): EditorView | null {
+    return this.editor?.view ?? null;
+  }
+
+  private get label(): string {
+    return strings.note.label(this.title || strings.list.untitled);
+  }
+
+  private receive(event: NoteEvent): void {
+    switch (event.kind) {
+      case "title":
+        this.title = event.title;
+        this.editor?.setLabel(this.label);
+        break;
+      case "status":
+        this.status = event.status;
+        break;
+      case "mode":
+        this.mode = event.mode;
+        this.draft = event.draft;
+        this.revision += 1;
+        break;
+      case "readOnly":
+        this.setReadOnly(event.readOnly);
+        break;
+      case "away":
+        this.away = event.away;
+        break;
+      default:
+        if (event.kind === "reset") {
+          this.available = true;
+          this.setReadOnly(event.readOnly);
+        }
+        if (event.kind === "remote") this.revision += 1;
+        if (this.session) this.session.receive(event);
+        else if (this.opened && event.kind === "reset") this.opened = { text: event.text, version: event.version };
+        else this.early.push(event);
+    }
+  }
+
+  private setReadOnly(readOnly: boolean): void {
+    this.readOnly = readOnly;
+    this.editor?.setReadOnly(readOnly);
+  }
+
+  private showPeers(peers: PresentPeer[]): void {
+    const before = new Map(this.peers.map((peer) => [peer.peer, peer.name]));
+    const now = new Map(peers.map((peer) => [peer.peer, peer.name]));
+    if (this.load.kind === "ready") {
+      for (const [peer, name] of now) if (!before.has(peer)) this.around.announce(strings.note.joined(name));
+      for (const [peer, name] of before) if (!now.has(peer)) this.around.announce(strings.note.left(name));
+    }
+    this.peers = peers;
+    if (this.following && !now.has(this.following)) this.following = null;
+    this.editor?.view.dispatch({ effects: setPeers.of(peers) });
+    this.keepInSight();
+  }
+
+  private changed(view: EditorView): void {
+    const { main } = view.state.selection;
+    if (main.empty !== (this.selectedWords === 0)) this.countWords();
+    this.keepInSight();
+    this.wordTimer ??= setTimeout(() => {
+      this.wordTimer = null;
+      this.countWords();
+    }, wordDelay);
+  }
+
+  private countWords(): void {
+    const state = this.editor?.view.state;
+    if (!state) return;
+    // Counting megabytes would be felt; a large note is counted by its beginning.
+    this.words = state.doc.length > formattingLimit ? 0 : countWords(state.doc.toString());
+    const { from, to } = state.selection.main;
+    this.selectedWords = from === to ? 0 : countWords(state.sliceDoc(from, Math.min(to, from + formattingLimit)));
+  }
+
+  // --- what the person asks for -------------------------------------------------
+
+  focus(): void {
+    this.editor?.view.focus();
+  }
+
+  undo(): void {
+    this.editor?.undo();
+  }
+
+  redo(): void {
+    this.editor?.redo();
+  }
+
+  setPreview(on: boolean): void {
+    this.editor?.setPreview(on);
+  }
+
+  setSpellCheck(on: boolean): void {
+    this.editor?.setSpellCheck(on);
+  }
+
+  async setMode(mode: Mode): Promise<void> {
+    await this.around.backend.setMode(this.id, mode);
+    this.mode = mode;
+  }
+
+  async commit(message: string): Promise<void> {
+    await this.settle();
+    await this.around.backend.commit(this.id, message);
+    this.revision += 1;
+  }
+
+  /** Waits until what was typed so far has reached the backend. */
+  async settle(): Promise<void> {
+    const session = this.session;
+    if (session) await waitUntil(() => session.settled, 5000);
+  }
+
+  follow(peer: string | null): void {
+    this.following = peer;
+    this.keepInSight();
+  }
+
+  private keepInSight(): void {
+    if (!this.following || !this.editor) return;
+    const peer = this.editor.view.state.field(peerCarets).find((each) => each.peer === this.following);
+    if (peer?.selection) this.editor.scrollTo(peer.selection.head);
+  }
+
+  async showAuthors(on: boolean): Promise<void> {
+    if (on) await this.settle();
+    this.authors = on ? await this.around.backend.attribution(this.id) : null;
+    this.editor?.view.dispatch({ effects: setAttribution.of(this.authors) });
+  }
+
+  async markSeen(): Promise<void> {
+    await this.around.backend.markSeen(this.id);
+    this.away = null;
+  }
+}
+
+async function waitUntil(done: () => boolean, limit: number): Promise<void> {
+  const end = Date.now() + limit;
+  while (!done() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+}

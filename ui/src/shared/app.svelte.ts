@@ -1,0 +1,401 @@
+// The window: what is open, what is shown around it, and what the person can ask for.
+
+import { type Backend, errorMessage } from "../backend/backend";
+import type {
+  AppEvent,
+  Connection,
+  ItemId,
+  Mode,
+  Network,
+  Notice,
+  NoticeLevel,
+  Settings,
+} from "../backend/bindings";
+import { toggleFind } from "../editor/find";
+import { applyChange, destinations, emptyLibrary, indexLibrary, type LibraryIndex, noteByTitle, reachableNotes } from "../notes/library";
+import { OpenNote } from "../notes/open-note.svelte";
+import type { OpenMenu } from "./menu";
+import { isNoteLink, isOpenable } from "./links";
+import { strings } from "./strings";
+
+export type Panel = "history" | "sync" | "backlinks" | "review";
+
+export type SettingsPage = "profile" | "writing" | "sharing" | "network";
+
+export type Dialog =
+  | { kind: "palette"; commands: boolean }
+  | { kind: "settings"; page: SettingsPage }
+  | { kind: "commit" }
+  | { kind: "share"; item: ItemId }
+  | { kind: "openLink" }
+  | { kind: "delete"; items: ItemId[]; title: string };
+
+export interface Toast {
+  id: number;
+  level: NoticeLevel;
+  message: string;
+  action: { label: string; run: () => void } | null;
+}
+
+export type Phase = { kind: "starting" } | { kind: "failed"; message: string } | { kind: "welcome" } | { kind: "ready" };
+
+/** What the first-run page gathers. */
+export interface WelcomeChoice {
+  name: string;
+  colour: number;
+  server: { address: string; token: string } | null;
+  profile: string | null;
+}
+
+const toastTime = 6000;
+const noticeLimit = 50;
+const openKey = "rejoin.open";
+
+export class App {
+  readonly backend: Backend;
+  phase = $state<Phase>({ kind: "starting" });
+  library = $state.raw<LibraryIndex>(emptyLibrary);
+  settings = $state.raw<Settings>(null as unknown as Settings);
+  network = $state.raw<Network>(null as unknown as Network);
+  connections = $state.raw<Connection[]>([]);
+  dataFolder = $state("");
+  version = $state("");
+  note = $state.raw<OpenNote | null>(null);
+  panel = $state<Panel | null>(null);
+  dialog = $state.raw<Dialog | null>(null);
+  menu = $state.raw<OpenMenu | null>(null);
+  /** The list of notes: a column, or a drawer in a narrow window. */
+  listOpen = $state(true);
+  narrow = $state(false);
+  showTrash = $state(false);
+  searchText = $state("");
+  /** The item whose name is being edited in the list. */
+  renaming = $state<ItemId | null>(null);
+  preview = $state(true);
+  toasts = $state.raw<Toast[]>([]);
+  notices = $state.raw<Notice[]>([]);
+  announcement = $state("");
+  now = $state(Date.now());
+  private nextToast = 1;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+  }
+
+  async start(): Promise<void> {
+    this.phase = { kind: "starting" };
+    try {
+      const session = await this.backend.start((event) => this.receive(event));
+      this.library = indexLibrary(session.library);
+      this.settings = session.settings;
+      this.network = session.network;
+      this.connections = session.connections;
+      this.dataFolder = session.dataFolder;
+      this.version = session.version;
+      this.phase = session.firstRun ? { kind: "welcome" } : { kind: "ready" };
+      if (!session.firstRun) await this.reopenLast();
+    } catch (error) {
+      this.phase = { kind: "failed", message: errorMessage(error) };
+    }
+  }
+
+  /** Ends the first run with what the person chose, and opens the first note. */
+  async welcome(choice: WelcomeChoice): Promise<void> {
+    await this.backend.setSettings({ ...this.settings, name: choice.name, colour: choice.colour });
+    this.settings = { ...this.settings, name: choice.name, colour: choice.colour };
+    if (choice.server) {
+      const { address, token } = choice.server;
+      const servers = [...this.network.servers, { address, kind: "server" as const, token, hasToken: token !== "" }];
+      await this.backend.setNetwork({ ...this.network, servers });
+      await this.backend.setSharing(this.library.home, [address]);
+    }
+    if (choice.profile) {
+      await this.backend.openLink({ link: choice.profile, target: "profile", parent: null });
+      this.phase = { kind: "ready" };
+      return;
+    }
+    const { home } = this.library;
+    const id = await this.backend.create({ kind: "note", parent: home, title: strings.welcome.noteTitle, text: strings.welcome.note });
+    this.phase = { kind: "ready" };
+    await this.openNote(id);
+  }
+
+  private receive(event: AppEvent): void {
+    switch (event.kind) {
+      case "library":
+        this.library = applyChange(this.library, event.change);
+        if (this.note && event.change.removed.includes(this.note.id)) this.closeNote();
+        break;
+      case "connections":
+        this.connections = event.connections;
+        break;
+      case "network":
+        this.network = event.network;
+        break;
+      case "settings":
+        this.settings = event.settings;
+        break;
+      case "notice":
+        this.notices = [event.notice, ...this.notices].slice(0, noticeLimit);
+        this.toast(event.notice.message, event.notice.level, null);
+        break;
+    }
+  }
+
+  // --- opening --------------------------------------------------------------------
+
+  async openNote(id: ItemId, focus = true): Promise<void> {
+    if (this.narrow) this.listOpen = false;
+    if (this.note?.id === id && this.note.load.kind !== "failed") {
+      if (focus) this.note.focus();
+      return;
+    }
+    this.note?.close();
+    const title = this.library.notes.get(id)?.title ?? "";
+    const note = new OpenNote(id, title, {
+      backend: this.backend,
+      announce: (text) => this.announce(text),
+      editor: () => ({
+        spellCheck: this.settings.spellCheck,
+        preview: this.preview,
+        titles: () => reachableNotes(this.library).map((each) => each.title),
+        onNoteLink: (wanted) => void this.openTitle(wanted),
+        onLink: (address) => void this.openAddress(address),
+      }),
+    });
+    this.note = note;
+    remember(id);
+    await note.open();
+    if (focus && this.note === note) queueMicrotask(() => note.focus());
+  }
+
+  closeNote(): void {
+    this.note?.close();
+    this.note = null;
+    this.panel = null;
+  }
+
+  private async reopenLast(): Promise<void> {
+    const last = recall();
+    const notes = reachableNotes(this.library);
+    const known = notes.find((note) => note.id === last);
+    const newest = notes.reduce<(typeof notes)[number] | null>((best, note) => (!best || note.updated > best.updated ? note : best), null);
+    const id = (known ?? newest)?.id;
+    if (id) await this.openNote(id);
+  }
+
+  /** Opens the note that `[[title]]` means, or offers to write it. */
+  async openTitle(title: string): Promise<void> {
+    const note = noteByTitle(this.library, title);
+    if (note) return this.openNote(note.id);
+    this.toast(strings.note.createFromLink(title), "info", {
+      label: strings.note.create,
+      run: () => void this.newNote(title),
+    });
+  }
+
+  async openAddress(address: string): Promise<void> {
+    if (isNoteLink(address)) await this.try(() => this.openLink(address, "item"));
+    else if (isOpenable(address)) await this.try(() => this.backend.openExternal(address));
+  }
+
+  async openLink(link: string, target: "item" | "profile"): Promise<void> {
+    const id = await this.backend.openLink({ link: link.trim(), target, parent: null });
+    if (target === "item" && this.library.notes.has(id)) await this.openNote(id);
+  }
+
+  // --- changing the library ---------------------------------------------------------
+
+  async newNote(title = "", parent: ItemId = this.currentFolder): Promise<void> {
+    await this.try(async () => {
+      const id = await this.backend.create({ kind: "note", parent, title, text: null });
+      this.searchText = "";
+      this.showTrash = false;
+      await this.openNote(id);
+      const view = this.note?.view;
+      view?.dispatch({ selection: { anchor: view.state.doc.length } });
+    });
+  }
+
+  async newFolder(parent: ItemId = this.currentFolder): Promise<void> {
+    await this.try(async () => {
+      const id = await this.backend.create({ kind: "folder", parent, title: strings.list.newFolder, text: null });
+      this.showTrash = false;
+      this.searchText = "";
+      this.listOpen = true;
+      this.renaming = id;
+    });
+  }
+
+  /** The folder of the open note. */
+  get currentFolder(): ItemId {
+    return (this.note && this.library.parents.get(this.note.id)) ?? this.library.home;
+  }
+
+  async rename(item: ItemId, title: string): Promise<void> {
+    this.renaming = null;
+    const name = title.trim();
+    if (name) await this.try(() => this.backend.rename(item, name));
+  }
+
+  async moveItem(item: ItemId, folder: ItemId, index: number): Promise<void> {
+    const title = this.titleOf(item);
+    await this.try(async () => {
+      await this.backend.moveItem(item, folder, index);
+      this.announce(strings.list.movedTo(title, this.titleOf(folder)));
+    });
+  }
+
+  async setPinned(note: ItemId, pinned: boolean): Promise<void> {
+    await this.try(() => this.backend.setPinned(note, pinned));
+  }
+
+  async trash(item: ItemId): Promise<void> {
+    const title = this.titleOf(item);
+    await this.try(async () => {
+      await this.backend.setTrashed(item, true);
+      if (this.note?.id === item) this.closeNote();
+      this.toast(strings.list.trashed(title), "info", { label: strings.list.putBack, run: () => void this.restore(item) });
+    });
+  }
+
+  async restore(item: ItemId): Promise<void> {
+    await this.try(async () => {
+      await this.backend.setTrashed(item, false);
+      if (this.library.notes.has(item)) await this.openNote(item);
+    });
+  }
+
+  async deleteForever(items: ItemId[]): Promise<void> {
+    this.dialog = null;
+    await this.try(async () => {
+      for (const item of items) {
+        if (this.note?.id === item) this.closeNote();
+        await this.backend.deleteForever(item);
+      }
+    });
+  }
+
+  titleOf(item: ItemId): string {
+    const title = this.library.folders.get(item)?.title ?? this.library.notes.get(item)?.title;
+    return title || this.library.trash.find((entry) => entry.id === item)?.title || strings.list.untitled;
+  }
+
+  /** Addresses that the open note goes to. */
+  get goesTo(): string[] {
+    return this.note ? destinations(this.library, this.note.id) : [];
+  }
+
+  // --- sharing and network ------------------------------------------------------------
+
+  async setMode(mode: Mode): Promise<void> {
+    const { note } = this;
+    if (note) await this.try(() => note.setMode(mode));
+  }
+
+  async copyLink(item: ItemId): Promise<void> {
+    await this.try(async () => {
+      await navigator.clipboard.writeText(await this.backend.link({ kind: "item", id: item }));
+      this.toast(strings.app.copied, "info", null);
+    });
+  }
+
+  async setNetwork(network: Network): Promise<boolean> {
+    return this.try(async () => {
+      await this.backend.setNetwork(network);
+      this.network = network;
+    });
+  }
+
+  async setOffline(offline: boolean): Promise<void> {
+    await this.setNetwork({ ...this.network, offline });
+  }
+
+  async retry(connection: string | null): Promise<void> {
+    await this.try(() => this.backend.retry(connection));
+  }
+
+  async setSettings(change: Partial<Settings>): Promise<void> {
+    const settings = { ...this.settings, ...change };
+    this.settings = settings;
+    if (change.spellCheck !== undefined) this.note?.setSpellCheck(change.spellCheck);
+    await this.try(() => this.backend.setSettings(settings));
+  }
+
+  // --- what is shown --------------------------------------------------------------------
+
+  togglePanel(panel: Panel): void {
+    this.panel = this.panel === panel ? null : panel;
+    if (!this.panel) this.note?.focus();
+  }
+
+  togglePreview(): void {
+    this.preview = !this.preview;
+    this.note?.setPreview(this.preview);
+  }
+
+  find(): void {
+    if (this.note?.view) toggleFind(this.note.view);
+  }
+
+  /** Escape: the innermost thing that can be left is left. False when there is none. */
+  leave(): boolean {
+    if (this.dialog) this.dialog = null;
+    else if (this.panel) this.panel = null;
+    else if (this.searchText) this.searchText = "";
+    else if (this.narrow && this.listOpen) this.listOpen = false;
+    else return false;
+    if (!this.dialog) this.note?.focus();
+    return true;
+  }
+
+  setNarrow(narrow: boolean): void {
+    if (narrow === this.narrow) return;
+    this.narrow = narrow;
+    this.listOpen = !narrow;
+  }
+
+  toast(message: string, level: NoticeLevel, action: Toast["action"]): void {
+    const toast = { id: this.nextToast++, level, message, action };
+    this.toasts = [...this.toasts.filter((other) => other.message !== message), toast].slice(-3);
+    this.announce(message);
+    if (level !== "error") setTimeout(() => this.dismiss(toast.id), toastTime);
+  }
+
+  dismiss(id: number): void {
+    this.toasts = this.toasts.filter((toast) => toast.id !== id);
+  }
+
+  /** Says something to screen readers. */
+  announce(text: string): void {
+    this.announcement = text;
+  }
+
+  /** Runs something that may fail; a failure is shown. */
+  async try(run: () => Promise<void>): Promise<boolean> {
+    try {
+      await run();
+      return true;
+    } catch (error) {
+      this.toast(strings.app.failed(errorMessage(error)), "error", null);
+      return false;
+    }
+  }
+}
+
+/** Which note was open is a matter of this window, not of the person's data. */
+function remember(id: ItemId): void {
+  try {
+    localStorage.setItem(openKey, id);
+  } catch {
+    // A window without storage opens the newest note instead.
+  }
+}
+
+function recall(): ItemId | null {
+  try {
+    return localStorage.getItem(openKey);
+  } catch {
+    return null;
+  }
+}
