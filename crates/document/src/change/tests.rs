@@ -465,7 +465,7 @@ fn actors_must_be_sorted_and_referred_to() {
 
 #[test]
 fn claims_of_billions_of_operations_are_refused_at_once() {
-    let mut run = |value: u8, count: i64| {
+    let run = |value: u8, count: i64| {
         let mut out = Vec::new();
         leb128::write_i64(&mut out, count);
         out.push(value);
