@@ -2,6 +2,7 @@
 
 mod actor;
 mod apply;
+mod attribution;
 mod author;
 mod bundle;
 mod change;
@@ -9,7 +10,9 @@ mod change_graph;
 mod change_hash;
 mod chunk;
 mod clock;
+mod cursor;
 mod deflate;
+mod diff;
 mod document;
 mod document_columns;
 mod draft;
@@ -27,14 +30,17 @@ mod refused;
 mod save;
 mod sequence;
 mod transaction;
+pub mod typed;
 mod value;
 mod view;
 
 pub use actor::{ActorId, InvalidActorId};
 pub use bundle::BundleError;
+pub use attribution::Authored;
 pub use change::{Change, ChangeError, OpError};
 pub use change_hash::{ChangeHash, InvalidChangeHash};
 pub use chunk::ChunkError;
+pub use cursor::{Cursor, CursorError, CursorSide, InvalidCursor};
 pub use deflate::InflateError;
 pub use document::{ChangeMeta, Document, UnknownHeads};
 pub use draft::{DraftTransaction, RestoreDraftError};

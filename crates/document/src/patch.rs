@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::{
+    clock::Clock,
     object::{ObjId, ObjType, ObjectIndex, ParentKey, Register},
     op::{Action, Key},
     op_id::OpId,
@@ -420,11 +421,48 @@ impl OpSet {
         (before + inside) as usize
     }
 
+    /// As `index_of`, as it was at a clock: walks the sequence up to the place.
+    pub(crate) fn index_at(
+        &self,
+        object: ObjectIndex,
+        place: Place,
+        unit: TextUnit,
+        clock: &Clock,
+    ) -> usize {
+        let measure = self.objects.get(object).kind.measure(unit);
+        let Some((place, target)) = self.sequences.run_at(place) else { return 0 };
+        let mut index = 0;
+        for run in self.sequences.runs(self.sequences.sequence_of(place.leaf)) {
+            let mut range = self.visible_range(run, Some(clock));
+            let is_target = std::ptr::eq(run, target);
+            if is_target {
+                range.end = range.end.min(place.offset);
+            }
+            if range.start < range.end {
+                index += self.piece_width(run, &range, measure, Some(clock)) as usize;
+            }
+            if is_target {
+                break;
+            }
+        }
+        index
+    }
+
     /// The way from the root to an object, or `None` when it shows nowhere.
     pub(crate) fn path(
         &self,
         object: ObjectIndex,
         unit: TextUnit,
+    ) -> Option<Vec<(ObjId, PathKey)>> {
+        self.path_at(object, unit, None)
+    }
+
+    /// As `path`, as it was at a clock.
+    pub(crate) fn path_at(
+        &self,
+        object: ObjectIndex,
+        unit: TextUnit,
+        clock: Option<&Clock>,
     ) -> Option<Vec<(ObjId, PathKey)>> {
         let mut path = Vec::new();
         let mut object = object;
@@ -440,11 +478,14 @@ impl OpSet {
                     if run.kind == RunKind::Text {
                         return None;
                     }
-                    let index = self.index_of(parent, place, unit);
+                    let index = match clock {
+                        None => self.index_of(parent, place, unit),
+                        Some(clock) => self.index_at(parent, place, unit, clock),
+                    };
                     (self.register_of(run), PathKey::Index(index))
                 }
             };
-            if self.winner(register, None)?.id != id {
+            if self.winner(register, clock)?.id != id {
                 return None;
             }
             path.push((ObjId(self.objects.get(parent).id), step));

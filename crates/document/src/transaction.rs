@@ -1,6 +1,7 @@
 //! Writing: operations that become one change.
 
 mod text;
+mod update_text;
 
 use std::ops::Range;
 

@@ -269,7 +269,7 @@ impl<'a> View<'a> {
         object: ObjId,
         unit: TextUnit,
     ) -> Result<Option<Vec<(ObjId, PathKey)>>, ReadError> {
-        Ok(self.set.path(self.object(object)?, unit))
+        Ok(self.set.path_at(self.object(object)?, unit, self.clock.as_ref()))
     }
 
     /// The text form of an object's id, valid in every copy of the document: `5@0a1b..` or `_root`.
@@ -352,6 +352,14 @@ impl<'a> View<'a> {
             let range = set.visible_range(run, self.clock.as_ref());
             (!range.is_empty()).then_some(Piece { run, range })
         })
+    }
+
+    /// The index of the element at a place.
+    pub(crate) fn index_at(&self, object: ObjectIndex, place: Place, unit: TextUnit) -> usize {
+        match &self.clock {
+            None => self.set.index_of(object, place, unit),
+            Some(clock) => self.set.index_at(object, place, unit, clock),
+        }
     }
 
     pub(crate) fn width(&self, piece: &Piece<'_>, measure: Measure) -> u32 {

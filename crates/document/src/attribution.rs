@@ -1,0 +1,75 @@
+//! Who wrote what: which change and actor inserted each part of a text.
+
+use std::ops::Range;
+
+use crate::{
+    actor::ActorId,
+    change_graph::ChangeIndex,
+    change_hash::ChangeHash,
+    document::Document,
+    object::ObjId,
+    op_id::OpId,
+    sequence::TextUnit,
+    view::{Piece, ReadError},
+};
+
+/// A part of a text that one change inserted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authored {
+    /// Where, in the unit asked for.
+    pub range: Range<usize>,
+    /// By which change; `None` for the draft.
+    pub change: Option<ChangeHash>,
+    /// By which actor; `None` for the draft.
+    pub actor: Option<ActorId>,
+}
+
+/// What a part of a text belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Origin(Option<ChangeIndex>, u32);
+
+impl Document {
+    /// Which change wrote each part of a text or list as it is now, from its start to its end.
+    ///
+    /// # Errors
+    /// When there is no such object or it is no sequence.
+    pub fn attribution(&self, object: ObjId, unit: TextUnit) -> Result<Vec<Authored>, ReadError> {
+        let view = self.view();
+        let (number, sequence) = view.sequence(object)?;
+        let measure = self.set.objects.get(number).kind.measure(unit);
+        let mut parts: Vec<(Range<usize>, Origin)> = Vec::new();
+        for piece in view.pieces(sequence) {
+            let mut start = piece.range.start;
+            while start < piece.range.end {
+                let (origin, covered) = self.origin_of(piece.run.id.plus(start));
+                let end = piece.range.end.min(start.saturating_add(covered));
+                let width = view.width(&Piece { run: piece.run, range: start..end }, measure);
+                let from = parts.last().map_or(0, |(range, _)| range.end);
+                match parts.last_mut() {
+                    Some((range, last)) if *last == origin => range.end += width as usize,
+                    _ if width == 0 => {}
+                    _ => parts.push((from..from + width as usize, origin)),
+                }
+                start = end;
+            }
+        }
+        let authored = |(range, Origin(change, actor))| Authored {
+            range,
+            change: change.map(|change| self.graph.hash(change)),
+            actor: change.map(|_| self.set.actors.get(actor).clone()),
+        };
+        Ok(parts.into_iter().map(authored).collect())
+    }
+
+    /// The change of an operation, and how many operations from it on the change has.
+    fn origin_of(&self, id: OpId) -> (Origin, u32) {
+        let change = if id.is_draft() { None } else { self.graph.by_op(id.actor, id.counter) };
+        match change {
+            Some(change) => {
+                let covered = self.graph.max_op(change) + 1 - id.counter;
+                (Origin(Some(change), id.actor), covered)
+            }
+            None => (Origin(None, id.actor), u32::MAX),
+        }
+    }
+}
