@@ -24,8 +24,9 @@ pub struct PeerMetadata {
     pub storage_id: Option<StorageId>,
     /// The peer keeps nothing, so that no sync state is worth keeping for it.
     pub is_ephemeral: bool,
-    /// The peer reads bundle chunks inside sync messages.
-    pub reads_bundles: bool,
+    /// What the peer can beyond the sync protocol, as bits of
+    /// [`Extensions`](crate::Extensions); 0 for peers that say nothing.
+    pub sync_extensions: u8,
     /// The peer reports under its own storage id what it has made durable.
     pub reports_durable_heads: bool,
 }
@@ -273,12 +274,9 @@ fn encode_remote_heads(
 
 impl PeerMetadata {
     fn write(&self, writer: &mut Writer) {
-        let extra = [
-            ("readsBundles", self.reads_bundles),
-            ("reportsDurableHeads", self.reports_durable_heads),
-        ];
+        let extra = u16::from(self.sync_extensions != 0) + u16::from(self.reports_durable_heads);
         writer.text("peerMetadata");
-        writer.map(2 + extra.iter().filter(|(_, set)| *set).count() as u16);
+        writer.map(2 + extra);
         writer.text("storageId");
         match &self.storage_id {
             Some(id) => writer.text(id.as_str()),
@@ -286,8 +284,12 @@ impl PeerMetadata {
         }
         writer.text("isEphemeral");
         writer.bool(self.is_ephemeral);
-        for (name, _) in extra.into_iter().filter(|(_, set)| *set) {
-            writer.text(name);
+        if self.sync_extensions != 0 {
+            writer.text("syncExtensions");
+            writer.integer(self.sync_extensions.into());
+        }
+        if self.reports_durable_heads {
+            writer.text("reportsDurableHeads");
             writer.bool(true);
         }
     }
@@ -300,7 +302,8 @@ impl PeerMetadata {
                 // A store without a usable name is as good as none.
                 "storageId" => metadata.storage_id = StorageId::new(&reader.text()?).ok(),
                 "isEphemeral" => metadata.is_ephemeral = reader.bool()?,
-                "readsBundles" => metadata.reads_bundles = reader.bool()?,
+                // The bits that are known fit a byte; others mean nothing here.
+                "syncExtensions" => metadata.sync_extensions = reader.unsigned()? as u8,
                 "reportsDurableHeads" => metadata.reports_durable_heads = reader.bool()?,
                 _ => reader.skip()?,
             }
@@ -534,7 +537,7 @@ mod tests {
         let metadata = PeerMetadata {
             storage_id: Some(storage("store")),
             is_ephemeral: true,
-            reads_bundles: true,
+            sync_extensions: 3,
             reports_durable_heads: true,
         };
         vec![

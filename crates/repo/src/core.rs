@@ -1,0 +1,129 @@
+//! The hub behind its lock, and the clock.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, Weak, mpsc},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use rejoin_document::ActorId;
+use rejoin_sync::{ConnectionId, ConnectionStatus, DocumentEvent, DocumentId, Event, Hub, Now};
+use tokio::sync::{Notify, mpsc::UnboundedSender, watch};
+
+use crate::{RepoOptions, sockets::Link, storage_thread::StorageRequest};
+
+/// What all handles, tasks and the storage thread share.
+pub(crate) struct Core {
+    pub(crate) state: Mutex<State>,
+    pub(crate) options: RepoOptions,
+    pub(crate) runtime: tokio::runtime::Handle,
+    connections: watch::Sender<Vec<ConnectionStatus>>,
+    earlier: Arc<Notify>,
+    begun: Instant,
+}
+
+/// What the lock guards. It is held while the hub computes, never while anything waits.
+pub(crate) struct State {
+    pub(crate) hub: Hub,
+    pub(crate) links: HashMap<ConnectionId, Link>,
+    pub(crate) listeners: HashMap<DocumentId, Vec<UnboundedSender<DocumentEvent>>>,
+    pub(crate) actors: HashMap<DocumentId, ActorId>,
+    pub(crate) storage: mpsc::Sender<StorageRequest>,
+    /// When the timer task will wake.
+    armed: Option<Duration>,
+}
+
+impl Core {
+    pub(crate) fn start(
+        hub: Hub,
+        storage: mpsc::Sender<StorageRequest>,
+        options: RepoOptions,
+    ) -> Arc<Self> {
+        let core = Arc::new(Self {
+            state: Mutex::new(State {
+                hub,
+                links: HashMap::new(),
+                listeners: HashMap::new(),
+                actors: HashMap::new(),
+                storage,
+                armed: None,
+            }),
+            options,
+            runtime: tokio::runtime::Handle::current(),
+            connections: watch::Sender::new(Vec::new()),
+            earlier: Arc::new(Notify::new()),
+            begun: Instant::now(),
+        });
+        tokio::spawn(keep_time(Arc::downgrade(&core)));
+        core
+    }
+
+    /// Lets the hub do something, and performs the effects.
+    pub(crate) fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut State, Now) -> R) -> R {
+        let mut state = self.lock();
+        let now = self.now();
+        let result = act(&mut state, now);
+        self.perform(&mut state, now);
+        if let Some(next) = state.hub.next_wakeup()
+            && state.armed.is_none_or(|armed| next < armed)
+        {
+            state.armed = Some(next);
+            self.earlier.notify_one();
+        }
+        result
+    }
+
+    /// Tells the hub what happened, and performs the effects.
+    pub(crate) fn handle(self: &Arc<Self>, event: Event) {
+        self.with(|state, now| state.hub.handle(event, now));
+    }
+
+    /// A look without effects.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.lock())
+    }
+
+    pub(crate) fn watch_connections(&self) -> watch::Receiver<Vec<ConnectionStatus>> {
+        self.connections.subscribe()
+    }
+
+    pub(crate) fn connections_changed(&self, state: &State) {
+        self.connections.send_replace(state.hub.connections());
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Now { elapsed: self.begun.elapsed(), unix_ms: unix_ms as u64 }
+    }
+
+    /// A closure of the program may have panicked with the lock held; the hub's own steps do not,
+    /// so what it holds is still sound.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.earlier.notify_one();
+    }
+}
+
+/// Wakes the hub when it wants to be woken, until nobody holds the repo.
+async fn keep_time(core: Weak<Core>) {
+    loop {
+        let (sleep, earlier) = {
+            let Some(core) = core.upgrade() else { return };
+            let mut state = core.lock();
+            state.armed = state.hub.next_wakeup();
+            let longest = Duration::from_secs(3600);
+            let sleep = state.armed.map_or(longest, |at| at.saturating_sub(core.begun.elapsed()));
+            (sleep, core.earlier.clone())
+        };
+        if tokio::time::timeout(sleep, earlier.notified()).await.is_err()
+            && let Some(core) = core.upgrade()
+        {
+            core.handle(Event::Tick);
+        }
+    }
+}

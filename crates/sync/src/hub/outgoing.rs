@@ -1,0 +1,214 @@
+//! What leaves: frames at once while there is room, news of documents as there is.
+
+use super::{
+    Hub,
+    connection::{Connection, Stage},
+    slot::{PeerKnowledge, Phase},
+};
+use crate::{
+    ConnectionId, DocumentId, Effect, Now, PeerId, generate_sync_message,
+    wire::{DocumentMessage, RemoteHeads, WireMessage},
+};
+
+/// So much may be on its way to a socket; more waits as names of documents with news.
+const WINDOW_FRAMES: usize = 16;
+const WINDOW_BYTES: usize = 256 << 10;
+/// So many frames that cannot wait as names may wait for a slow peer.
+const MAX_WAITING_FRAMES: usize = 4096;
+const MAX_WAITING_BYTES: usize = 4 << 20;
+
+impl Connection {
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < WINDOW_FRAMES
+            && (self.in_flight_bytes < WINDOW_BYTES || self.in_flight.is_empty())
+    }
+
+    /// Whether another frame may wait. Those who cannot keep up lose what nobody keeps.
+    pub(super) fn may_wait(&self, length: usize) -> bool {
+        self.frames.len() < MAX_WAITING_FRAMES && self.frames_bytes + length <= MAX_WAITING_BYTES
+    }
+}
+
+impl Hub {
+    /// Queues a frame.
+    pub(super) fn push_frame(&mut self, id: ConnectionId, message: &WireMessage) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if matches!(connection.stage, Stage::Closing) {
+            return;
+        }
+        let frame = message.encode();
+        if connection.may_wait(frame.len()) {
+            connection.frames_bytes += frame.len();
+            connection.frames.push_back(frame);
+            self.touched.insert(id);
+        }
+    }
+
+    /// Notes that a document has news for a peer.
+    pub(super) fn queue_news(&mut self, document: &DocumentId, id: ConnectionId) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        let Some(session) = slot.sessions.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if !session.queued {
+            session.queued = true;
+            connection.news.push_back(document.clone());
+        }
+        self.touched.insert(id);
+    }
+
+    pub(super) fn queue_news_for_all(&mut self, document: &DocumentId) {
+        let Some(slot) = self.slots.get(document) else { return };
+        let ids: Vec<_> = slot.sessions.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.queue_news(document, id));
+    }
+
+    /// Tells one peer, or all who asked, what is durable of a document.
+    pub(super) fn report_durable(&mut self, document: &DocumentId, only: Option<ConnectionId>) {
+        let Some(own) = &self.options.storage_id else { return };
+        if !self.options.reports_durable_heads {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        let mut due = Vec::new();
+        for (id, session) in &mut slot.sessions {
+            let asked = only.is_none_or(|only| only == *id)
+                && self.connections.get(id).is_some_and(|open| open.subscriptions.contains(own));
+            if asked && session.reported.as_ref() != Some(&slot.disk.heads) {
+                session.report_due = true;
+                due.push(*id);
+            }
+        }
+        due.into_iter().for_each(|id| self.queue_news(document, id));
+    }
+
+    pub(super) fn sent(&mut self, id: ConnectionId, frames: usize, now: Now) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        for _ in 0..frames {
+            if let Some(length) = connection.in_flight.pop_front() {
+                connection.in_flight_bytes -= length;
+            }
+        }
+        self.flush(id, now);
+    }
+
+    /// Hands over what there is room for.
+    pub(super) fn flush(&mut self, id: ConnectionId, now: Now) {
+        loop {
+            let Some(connection) = self.connections.get_mut(&id) else { return };
+            if matches!(connection.stage, Stage::Dialing | Stage::Closing) || !connection.has_room()
+            {
+                return;
+            }
+            if let Some(frame) = connection.frames.pop_front() {
+                connection.frames_bytes -= frame.len();
+                self.send(id, frame);
+            } else if let Some(document) = connection.news.pop_front() {
+                self.send_news(&document, id, now);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, id: ConnectionId, frame: Vec<u8>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.in_flight.push_back(frame.len());
+        connection.in_flight_bytes += frame.len();
+        self.effects.push(Effect::Send { connection: id, frame });
+    }
+
+    /// Makes the messages of one document for one peer.
+    fn send_news(&mut self, document: &DocumentId, id: ConnectionId, now: Now) {
+        let Some(target) = self.peer_of(id).cloned() else { return };
+        if let Some(slot) = self.slots.get_mut(document)
+            && let Some(session) = slot.sessions.get_mut(&id)
+        {
+            session.queued = false;
+        }
+        for message in [
+            self.unavailable_message(document, id, &target),
+            self.sync_message(document, id, &target),
+            self.durable_message(document, id, &target, now),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let frame = message.encode();
+            self.send(id, frame);
+        }
+    }
+
+    fn unavailable_message(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        target: &PeerId,
+    ) -> Option<WireMessage> {
+        let session = self.slots.get_mut(document)?.sessions.get_mut(&id)?;
+        std::mem::take(&mut session.unavailable_due)
+            .then(|| WireMessage::DocUnavailable(self.message(document, target, Vec::new())))
+    }
+
+    fn sync_message(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        target: &PeerId,
+    ) -> Option<WireMessage> {
+        let slot = self.slots.get_mut(document)?;
+        let session = slot.sessions.get_mut(&id)?;
+        let is_absent = slot.document.heads().is_empty();
+        let may_speak = match slot.phase {
+            Phase::Ready => !slot.publisher.is_holding(),
+            // An absent document is spoken of to those who were asked, or who have it.
+            Phase::Requesting | Phase::Unavailable => {
+                session.asked || session.knowledge == PeerKnowledge::Has
+            }
+            _ => false,
+        };
+        if !may_speak || session.problem.is_some() {
+            return None;
+        }
+        let is_request = is_absent
+            && session.state.shared_heads().is_empty()
+            && session.knowledge == PeerKnowledge::Unknown;
+        let data = generate_sync_message(&slot.document, &mut session.state)?.encode();
+        let message = self.message(document, target, data);
+        Some(match is_request {
+            true => WireMessage::Request(message),
+            false => WireMessage::Sync(message),
+        })
+    }
+
+    fn durable_message(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        target: &PeerId,
+        now: Now,
+    ) -> Option<WireMessage> {
+        let slot = self.slots.get_mut(document)?;
+        let session = slot.sessions.get_mut(&id)?;
+        if !std::mem::take(&mut session.report_due) {
+            return None;
+        }
+        let heads = slot.disk.heads.clone();
+        session.reported = Some(heads.clone());
+        let storage_id = self.options.storage_id.clone()?;
+        Some(WireMessage::RemoteHeadsChanged {
+            sender: self.options.peer.clone(),
+            target: target.clone(),
+            document: document.clone(),
+            heads: vec![RemoteHeads { storage_id, heads, timestamp: now.unix_ms }],
+        })
+    }
+
+    fn message(&self, document: &DocumentId, target: &PeerId, data: Vec<u8>) -> DocumentMessage {
+        DocumentMessage {
+            sender: self.options.peer.clone(),
+            target: target.clone(),
+            document: document.clone(),
+            data,
+        }
+    }
+}

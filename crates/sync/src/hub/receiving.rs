@@ -1,0 +1,370 @@
+//! What arrives: frames, sync messages, and what they change.
+
+use super::{
+    Hub, Timer,
+    connection::Stage,
+    slot::{Disk, DurableReport, PeerKnowledge, Pending, Phase, Session, Slot},
+};
+use crate::{
+    Access, ConnectionId, DocumentEvent, DocumentId, Effect, Extensions, LoadId, Message, Now,
+    Origin, PeerContext, PeerId, State, StorageId, StoredDocument, receive_sync_message,
+    wire::{DocumentMessage, RemoteHeads, WireMessage},
+};
+use rejoin_document::{ChangeHash, Patch};
+
+/// A peer may make us keep this much while the disk is read.
+const MAX_PENDING_BYTES: usize = 64 << 20;
+
+impl Hub {
+    pub(super) fn received(&mut self, id: ConnectionId, frame: &[u8], now: Now) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let stage_is_greeting = match &connection.stage {
+            Stage::Greeting => true,
+            Stage::Ready(_) => false,
+            Stage::Dialing | Stage::Closing => return,
+        };
+        let message = match WireMessage::decode(frame) {
+            Ok(message) => message,
+            Err(error) => return self.cut(id, &format!("not a message: {error}"), now),
+        };
+        if stage_is_greeting {
+            return self.greeted(id, message, now);
+        }
+        let Some(peer) = connection.peer().cloned() else { return };
+        match message {
+            WireMessage::Sync(message) if message.sender == peer.peer => {
+                self.document_message(id, &peer, message, false, now);
+            }
+            WireMessage::Request(message) if message.sender == peer.peer => {
+                self.document_message(id, &peer, message, true, now);
+            }
+            WireMessage::DocUnavailable(message) if message.sender == peer.peer => {
+                self.unavailable_there(id, &message.document);
+            }
+            WireMessage::Ephemeral(message) => self.ephemeral_arrived(id, message, now),
+            WireMessage::RemoteSubscriptionChange { sender, add, remove, .. }
+                if sender == peer.peer =>
+            {
+                self.subscription_changed(id, add, &remove);
+            }
+            WireMessage::RemoteHeadsChanged { sender, document, heads, .. }
+                if sender == peer.peer =>
+            {
+                self.heads_reported(&peer, &document, heads, now);
+            }
+            WireMessage::Error { message } => {
+                self.close(id, &format!("the other side reports: {message}"), now);
+            }
+            WireMessage::Leave { sender } if sender == peer.peer => {
+                self.close(id, "the other side left", now);
+            }
+            // Messages in another peer's name, second greetings and unknown kinds mean nothing.
+            _ => {}
+        }
+    }
+
+    fn document_message(
+        &mut self,
+        id: ConnectionId,
+        peer: &PeerContext,
+        message: DocumentMessage,
+        is_request: bool,
+        now: Now,
+    ) {
+        let document = message.document;
+        let access = self.policy.access(peer, &document);
+        let known = self.slots.contains_key(&document);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let is_full = connection.documents.len() >= self.options.documents_per_connection
+            && !connection.documents.contains(&document);
+        let deleted = self.slots.get(&document).is_some_and(|slot| slot.phase == Phase::Deleted);
+        if access == Access::Deny || is_full || deleted {
+            let refusal = WireMessage::DocUnavailable(DocumentMessage {
+                sender: self.options.peer.clone(),
+                target: peer.peer.clone(),
+                document,
+                data: Vec::new(),
+            });
+            return self.push_frame(id, &refusal);
+        }
+        if !known {
+            self.slots.insert(document.clone(), Slot::new(Phase::Unavailable, now.elapsed));
+            self.load(&document);
+        }
+        self.ensure_session(&document, id, peer, access);
+        let Some(slot) = self.slots.get_mut(&document) else { return };
+        slot.last_used = now.elapsed;
+        let waiting: usize = slot.pending.iter().map(|pending| pending.data.len()).sum();
+        if slot.is_in_memory() {
+            self.process(&document, id, peer, is_request, &message.data, now);
+        } else if waiting + message.data.len() <= MAX_PENDING_BYTES {
+            slot.pending.push(Pending { connection: id, is_request, data: message.data });
+            if slot.phase == Phase::Dormant {
+                self.load(&document);
+            }
+        } else {
+            self.cut(id, "too much arrived while the disk was read", now);
+        }
+    }
+
+    /// Makes the session of a document with a connection unless there is one.
+    pub(super) fn ensure_session(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        peer: &PeerContext,
+        access: Access,
+    ) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        if slot.sessions.contains_key(&id) {
+            return;
+        }
+        let kept = peer.lasting_storage_id().and_then(|storage_id| slot.disk.state_for(storage_id));
+        let mut state = kept.and_then(|kept| State::decode(kept).ok()).unwrap_or_default();
+        state.set_read_only(access == Access::ReadOnly);
+        state.set_peer_extensions(Extensions::from_bits(peer.metadata.sync_extensions));
+        slot.sessions.insert(id, Session::new(state, access));
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.documents.insert(document.clone());
+        }
+        self.status_changed.insert(document.clone());
+    }
+
+    /// Takes a sync message into a document that is in memory.
+    fn process(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        peer: &PeerContext,
+        is_request: bool,
+        data: &[u8],
+        now: Now,
+    ) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        let Some(session) = slot.sessions.get_mut(&id) else { return };
+        if session.problem.is_some() {
+            return;
+        }
+        let before = slot.document.heads().to_vec();
+        let is_first = session.state.their_heads().is_none();
+        let result = Message::decode(data).map_err(|error| error.to_string()).and_then(|message| {
+            receive_sync_message(&mut slot.document, &mut session.state, message, &mut slot.log)
+                .map_err(|error| error.to_string())
+        });
+        session.heard_at = Some(now.unix_ms);
+        if session.state.their_heads().is_some_and(|heads| !heads.is_empty()) {
+            session.knowledge = PeerKnowledge::Has;
+            session.asked = false;
+        } else if is_request {
+            session.knowledge = PeerKnowledge::Lacks;
+            session.asked = false;
+            session.wants = true;
+        }
+        if let Err(problem) = result {
+            // One document that cannot be synced does not cost the others of this connection.
+            session.problem = Some(problem);
+        }
+        let changed = slot.document.heads() != before.as_slice();
+        // Somebody who writes, or has just come to read, is company: nothing is held back.
+        if (changed || is_first) && slot.publisher.yields_to_company() {
+            slot.publisher.published();
+            self.timers.clear(&Timer::Publish(document.clone()));
+            self.queue_news_for_all(document);
+        }
+        self.sync_state_changed(document, now);
+        if changed {
+            let patches = self.take_patches(document);
+            self.changed(document, before, patches, Origin::Remote(peer.peer.clone()), now);
+        }
+        self.status_changed.insert(document.clone());
+        self.queue_news(document, id);
+        self.answer_or_ask(document, now);
+    }
+
+    pub(super) fn take_patches(&mut self, document: &DocumentId) -> Vec<Patch> {
+        self.slots.get_mut(document).map(|slot| slot.log.take()).unwrap_or_default()
+    }
+
+    /// The heads of a document have moved: everybody who should know learns of it.
+    pub(super) fn changed(
+        &mut self,
+        document: &DocumentId,
+        before: Vec<ChangeHash>,
+        patches: Vec<Patch>,
+        origin: Origin,
+        now: Now,
+    ) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        slot.last_used = now.elapsed;
+        let heads = slot.document.heads().to_vec();
+        let was_missing = before.is_empty() && !heads.is_empty();
+        let is_waiting = matches!(slot.phase, Phase::Requesting | Phase::Unavailable);
+        let dirty = slot.is_dirty();
+        if was_missing && is_waiting {
+            self.set_phase(document, Phase::Ready);
+            self.timers.clear(&Timer::Request(document.clone()));
+            self.tell(document, DocumentEvent::Ready);
+            self.announce(document);
+        }
+        self.tell(document, DocumentEvent::Changed { origin, patches, before, heads });
+        self.queue_news_for_all(document);
+        if dirty {
+            self.needs_saving(document, now);
+        }
+        self.status_changed.insert(document.clone());
+    }
+
+    /// A store tells what it would still have after a power cut.
+    fn heads_reported(
+        &mut self,
+        peer: &PeerContext,
+        document: &DocumentId,
+        reports: Vec<RemoteHeads>,
+        now: Now,
+    ) {
+        // Only the store itself knows what it has; hearsay would not be the truth for long.
+        if !peer.metadata.reports_durable_heads {
+            return;
+        }
+        let Some(own) = &peer.metadata.storage_id else { return };
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        for report in reports.into_iter().filter(|report| report.storage_id == *own) {
+            let report =
+                DurableReport { peer: peer.peer.clone(), heads: report.heads, at: now.unix_ms };
+            slot.durable.insert(own.clone(), report);
+            self.status_changed.insert(document.clone());
+        }
+    }
+
+    /// Ends the session of a document with a connection that is gone.
+    pub(super) fn end_session(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        storage_id: Option<&StorageId>,
+        now: Now,
+    ) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        let Some(session) = slot.sessions.remove(&id) else { return };
+        slot.pending.retain(|pending| pending.connection != id);
+        if let Some(storage_id) = storage_id
+            && slot.disk.keep_state(storage_id, session.state.encode())
+        {
+            self.needs_saving(document, now);
+        }
+        self.status_changed.insert(document.clone());
+        self.forget_if_unused(document);
+    }
+
+    /// Asks the disk for a document.
+    pub(super) fn load(&mut self, document: &DocumentId) {
+        let load = LoadId(self.take_id());
+        self.loads.insert(load, document.clone());
+        self.set_phase(document, Phase::Loading(load));
+        self.effects.push(Effect::Load { load, document: document.clone() });
+    }
+
+    pub(super) fn load_again(&mut self, document: &DocumentId) {
+        if self.slots.get(document).is_some_and(|slot| slot.phase == Phase::LoadFailed) {
+            self.load(document);
+        }
+    }
+
+    pub(super) fn loaded(
+        &mut self,
+        load: LoadId,
+        result: Result<Box<StoredDocument>, String>,
+        now: Now,
+    ) {
+        let Some(document) = self.loads.remove(&load) else { return };
+        if self.slots.get(&document).is_none_or(|slot| slot.phase != Phase::Loading(load)) {
+            return;
+        }
+        match result {
+            Ok(stored) => self.loaded_well(&document, *stored, now),
+            Err(reason) => {
+                let random = self.random.next();
+                if let Some(slot) = self.slots.get_mut(&document) {
+                    slot.load_error = Some(reason.clone());
+                    let at = now.elapsed + slot.reload.failed(random);
+                    self.timers.set(Timer::Reload(document.clone()), at);
+                }
+                self.set_phase(&document, Phase::LoadFailed);
+                self.tell(&document, DocumentEvent::LoadFailed(reason));
+            }
+        }
+    }
+
+    fn loaded_well(&mut self, document: &DocumentId, stored: StoredDocument, now: Now) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        slot.load_error = None;
+        slot.reload.succeeded();
+        slot.last_used = now.elapsed;
+        if stored.deleted {
+            self.set_phase(document, Phase::Deleted);
+            self.tell(document, DocumentEvent::Deleted);
+            return self.answer_or_ask(document, now);
+        }
+        let unsaved_states = std::mem::take(&mut slot.disk.unsaved_states);
+        (slot.document, slot.disk) = Disk::found(stored, now.unix_ms);
+        slot.disk.unsaved_states = unsaved_states;
+        let phase = match slot.document.heads().is_empty() {
+            true => Phase::Unavailable,
+            false => Phase::Ready,
+        };
+        let pending = std::mem::take(&mut slot.pending);
+        let ids: Vec<_> = slot.sessions.keys().copied().collect();
+        self.set_phase(document, phase);
+        self.watch_idleness(document, now);
+        // Sessions were made before the disk told what was shared with these peers.
+        for id in ids {
+            self.restore_session(document, id);
+        }
+        if phase == Phase::Ready {
+            self.tell(document, DocumentEvent::Ready);
+            self.announce(document);
+            self.queue_news_for_all(document);
+        }
+        for Pending { connection, is_request, data } in pending {
+            let Some(peer) =
+                self.connections.get(&connection).and_then(|open| open.peer().cloned())
+            else {
+                continue;
+            };
+            self.process(document, connection, &peer, is_request, &data, now);
+        }
+        self.answer_or_ask(document, now);
+    }
+
+    /// Gives a session that has not begun what the disk knows of its peer.
+    fn restore_session(&mut self, document: &DocumentId, id: ConnectionId) {
+        let Some(peer) = self.connections.get(&id).and_then(|open| open.peer().cloned()) else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        let Some(session) = slot.sessions.get(&id) else { return };
+        if session.state.their_heads().is_none() {
+            let (access, wants) = (session.access, session.wants);
+            slot.sessions.remove(&id);
+            self.ensure_session(document, id, &peer, access);
+            let session = self.slots.get_mut(document).and_then(|slot| slot.sessions.get_mut(&id));
+            if let Some(session) = session {
+                session.wants = wants;
+            }
+        }
+    }
+
+    /// The peer has no use for the name that it was asked about.
+    pub(super) fn unavailable_there(&mut self, id: ConnectionId, document: &DocumentId) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        let Some(session) = slot.sessions.get_mut(&id) else { return };
+        session.asked = false;
+        session.knowledge = PeerKnowledge::Lacks;
+        self.settle_request(document);
+    }
+
+    /// The name of a peer, for those who are told.
+    pub(super) fn peer_of(&self, id: ConnectionId) -> Option<&PeerId> {
+        self.connections.get(&id)?.peer().map(|peer| &peer.peer)
+    }
+}

@@ -1,0 +1,231 @@
+//! One document of a hub: what is in memory, who syncs it, and what of it is on disk.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use rejoin_document::{ChangeHash, Document, PatchLog};
+
+use crate::{
+    Access, ConnectionId, LoadId, PeerId, State, StorageId, StoredDocument, StoredKey, StoredKind,
+    dialer::Backoff, presence::Presence, publish_mode::Publisher,
+};
+
+/// How far a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The disk was asked; messages wait.
+    Loading(LoadId),
+    /// The disk failed; it is asked again.
+    LoadFailed,
+    /// Not on disk; peers were asked.
+    Requesting,
+    /// Nobody who was asked has it.
+    Unavailable,
+    /// In memory.
+    Ready,
+    /// On disk only; sessions go on and the next event loads it.
+    Dormant,
+    /// Deleted here; not taken back.
+    Deleted,
+}
+
+/// A message that waits for the disk.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) connection: ConnectionId,
+    pub(super) is_request: bool,
+    pub(super) data: Vec<u8>,
+}
+
+/// One document.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) phase: Phase,
+    /// Empty unless the phase says that it is in memory.
+    pub(super) document: Document,
+    pub(super) sessions: BTreeMap<ConnectionId, Session>,
+    pub(super) pending: Vec<Pending>,
+    pub(super) reload: Backoff,
+    pub(super) load_error: Option<String>,
+    pub(super) disk: Disk,
+    /// How many handles are open here.
+    pub(super) watchers: usize,
+    /// Patches are collected while somebody watches.
+    pub(super) log: PatchLog,
+    pub(super) publisher: Publisher,
+    /// Counts the edits of the draft.
+    pub(super) draft_version: u64,
+    pub(super) presence: Presence,
+    pub(super) durable: BTreeMap<StorageId, DurableReport>,
+    pub(super) last_used: Duration,
+}
+
+/// What is on the disk of a document.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// The heads that would be there after a crash now.
+    pub(super) heads: Vec<ChangeHash>,
+    /// When that was last found to be so, in milliseconds since 1970.
+    pub(super) at: Option<u64>,
+    /// Chunks that make up `heads`, with their lengths.
+    pub(super) chunks: BTreeMap<StoredKey, usize>,
+    pub(super) snapshot_bytes: usize,
+    pub(super) incremental_bytes: usize,
+    pub(super) unread: usize,
+    /// The edit of the draft whose journal is on disk.
+    pub(super) draft_version: u64,
+    /// Sync states as they are on disk.
+    pub(super) sync_states: BTreeMap<StorageId, Vec<u8>>,
+    /// Sync states of closed sessions that are not on disk yet.
+    pub(super) unsaved_states: BTreeMap<StorageId, Vec<u8>>,
+}
+
+/// What a store says that it would still have after a power cut.
+#[derive(Debug, Clone)]
+pub(super) struct DurableReport {
+    pub(super) peer: PeerId,
+    pub(super) heads: Vec<ChangeHash>,
+    /// When it was heard, in milliseconds since 1970.
+    pub(super) at: u64,
+}
+
+/// The sync of one document with one peer.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) state: State,
+    pub(super) access: Access,
+    /// The document stands in the queue of the connection.
+    pub(super) queued: bool,
+    pub(super) knowledge: PeerKnowledge,
+    /// The peer was asked for the document and has not answered.
+    pub(super) asked: bool,
+    /// The peer asked for the document and was not answered.
+    pub(super) wants: bool,
+    /// The peer must hear that the document is unavailable.
+    pub(super) unavailable_due: bool,
+    /// The peer must hear what is durable here.
+    pub(super) report_due: bool,
+    /// The last heads that were reported as durable.
+    pub(super) reported: Option<Vec<ChangeHash>>,
+    /// When the peer last sent its heads, in milliseconds since 1970.
+    pub(super) heard_at: Option<u64>,
+    /// Why this session has ended although the connection goes on.
+    pub(super) problem: Option<String>,
+}
+
+/// What a peer said about whether it has a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PeerKnowledge {
+    Unknown,
+    Has,
+    Lacks,
+}
+
+impl Slot {
+    pub(super) fn new(phase: Phase, now: Duration) -> Self {
+        Self {
+            phase,
+            document: Document::new(),
+            sessions: BTreeMap::new(),
+            pending: Vec::new(),
+            reload: Backoff::default(),
+            load_error: None,
+            disk: Disk::default(),
+            watchers: 0,
+            log: PatchLog::inactive(),
+            publisher: Publisher::default(),
+            draft_version: 0,
+            presence: Presence::default(),
+            durable: BTreeMap::new(),
+            last_used: now,
+        }
+    }
+
+    /// The heads as far as they are known without reading the disk.
+    pub(super) fn heads(&self) -> &[ChangeHash] {
+        if self.is_in_memory() { self.document.heads() } else { &self.disk.heads }
+    }
+
+    /// Whether something is in memory that a crash now would lose.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.heads() != self.disk.heads || self.draft_version != self.disk.draft_version
+    }
+
+    /// Whether the document can be read and synced now.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.phase, Phase::Requesting | Phase::Unavailable | Phase::Ready)
+    }
+}
+
+impl Disk {
+    /// What was found on the disk, when `document` was put together from it.
+    pub(super) fn found(stored: StoredDocument, unix_ms: u64) -> (Document, Self) {
+        let mut disk = Self {
+            heads: stored.document.heads().to_vec(),
+            at: Some(unix_ms),
+            unread: stored.unread,
+            sync_states: stored.sync_states,
+            ..Self::default()
+        };
+        stored.chunks.into_iter().for_each(|(key, length)| disk.add_chunk(key, length));
+        (stored.document, disk)
+    }
+
+    pub(super) fn add_chunk(&mut self, key: StoredKey, length: usize) {
+        let kind = key.kind;
+        let before = self.chunks.insert(key, length).unwrap_or(0);
+        let bytes = self.bytes_of(kind);
+        *bytes = *bytes + length - before;
+    }
+
+    pub(super) fn remove_chunk(&mut self, key: &StoredKey) {
+        if let Some(length) = self.chunks.remove(key) {
+            *self.bytes_of(key.kind) -= length;
+        }
+    }
+
+    fn bytes_of(&mut self, kind: StoredKind) -> &mut usize {
+        match kind {
+            StoredKind::Snapshot => &mut self.snapshot_bytes,
+            _ => &mut self.incremental_bytes,
+        }
+    }
+
+    /// Notes a sync state to be written; false when the disk has it already.
+    pub(super) fn keep_state(&mut self, storage_id: &StorageId, state: Vec<u8>) -> bool {
+        if self.sync_states.get(storage_id) == Some(&state) {
+            self.unsaved_states.remove(storage_id);
+            return false;
+        }
+        self.unsaved_states.insert(storage_id.clone(), state);
+        true
+    }
+
+    /// Stores with a sync state on disk or on the way there.
+    pub(super) fn state_for(&self, storage_id: &StorageId) -> Option<&Vec<u8>> {
+        self.unsaved_states.get(storage_id).or_else(|| self.sync_states.get(storage_id))
+    }
+}
+
+impl Session {
+    pub(super) fn new(state: State, access: Access) -> Self {
+        Self {
+            state,
+            access,
+            queued: false,
+            knowledge: PeerKnowledge::Unknown,
+            asked: false,
+            wants: false,
+            unavailable_due: false,
+            report_due: false,
+            reported: None,
+            heard_at: None,
+            problem: None,
+        }
+    }
+}
+
+/// Documents that somebody waits for although they are not here.
+pub(super) type Wanted = BTreeSet<crate::DocumentId>;
