@@ -49,7 +49,7 @@ class Preview {
     const parsed = syntaxTree(update.startState) !== syntaxTree(update.state);
     const selected = update.selectionSet && this.hides && !this.dragging;
     const free = update.transactions.some((transaction) => transaction.effects.some((effect) => effect.is(released)));
-    if (update.docChanged || update.viewportChanged || parsed || selected || free) {
+    if (update.docChanged || update.viewportChanged || update.focusChanged || parsed || selected || free) {
       this.decorations = decorate(update.view, this.hides);
     }
   }
@@ -94,7 +94,7 @@ const marks = {
 function decorate(view: EditorView, hides: boolean): DecorationSet {
   const { state } = view;
   const ranges: Range<Decoration>[] = [];
-  const builder = new Builder(state, ranges, hides);
+  const builder = new Builder(view, ranges, hides);
   for (const { from, to } of view.visibleRanges) {
     builder.visible = { from, to };
     syntaxTree(state).iterate({ from, to, enter: (node) => builder.enter(node) });
@@ -107,9 +107,11 @@ class Builder {
   private readonly state: EditorState;
   private readonly ranges: Range<Decoration>[];
   private readonly hides: boolean;
+  private readonly focused: boolean;
 
-  constructor(state: EditorState, ranges: Range<Decoration>[], hides: boolean) {
-    this.state = state;
+  constructor(view: EditorView, ranges: Range<Decoration>[], hides: boolean) {
+    this.state = view.state;
+    this.focused = view.hasFocus;
     this.ranges = ranges;
     this.hides = hides;
   }
@@ -177,7 +179,9 @@ class Builder {
     }
   }
 
+  /** Whether the person is at work on one of the lines; without the focus nobody is. */
   private edited(from: number, to: number): boolean {
+    if (!this.focused) return false;
     const { doc, selection } = this.state;
     const start = doc.lineAt(from).from;
     const end = doc.lineAt(to).to;
@@ -185,6 +189,7 @@ class Builder {
   }
 
   private touched(from: number, to: number): boolean {
+    if (!this.focused) return false;
     return this.state.selection.ranges.some((range) => range.from <= to && range.to >= from);
   }
 
@@ -264,7 +269,7 @@ class Builder {
           Decoration.replace({ widget: new CheckboxWidget(checked, this.state.readOnly) }).range(mark.from, marker.to),
         );
       } else this.mark(marks.listMark, mark.from, marker.to);
-      if (checked) this.mark(marks.done, marker.to, doc.lineAt(marker.to).to);
+      if (checked) this.mark(marks.done, marker.to + 1, doc.lineAt(marker.to).to);
     } else if (this.hides && !ordered && !this.touched(mark.from, mark.to)) {
       this.ranges.push(bullet.range(mark.from, mark.to));
     } else this.mark(marks.listMark, mark.from, mark.to);

@@ -8,8 +8,11 @@ import { remoteChange } from "./collab";
 /** Replaces all peers; their selections hold in the text after the transaction. */
 export const setPeers = StateEffect.define<PresentPeer[]>();
 
+/** `moves` grows when the peer moved by itself, and not when the text around it did. */
+export type PeerCaret = PresentPeer & { moves: number };
+
 /** The peers who are here; their selections move with the text. */
-export const peerCarets = StateField.define<PresentPeer[]>({
+export const peerCarets = StateField.define<PeerCaret[]>({
   create: () => [],
   update(peers, transaction) {
     let next = peers;
@@ -26,10 +29,19 @@ export const peerCarets = StateField.define<PresentPeer[]>({
           : peer,
       );
     }
-    for (const effect of transaction.effects) if (effect.is(setPeers)) next = effect.value;
+    for (const effect of transaction.effects) if (effect.is(setPeers)) next = moved(next, effect.value);
     return next;
   },
 });
+
+function moved(before: PeerCaret[], now: PresentPeer[]): PeerCaret[] {
+  return now.map((peer) => {
+    const last = before.find((other) => other.peer === peer.peer);
+    const still =
+      last && last.selection?.head === peer.selection?.head && last.selection?.anchor === peer.selection?.anchor;
+    return { ...peer, moves: (last?.moves ?? 0) + (still ? 0 : 1) };
+  });
+}
 
 /** The peers' carets and selections drawn in the text, and a short glow on what they write. */
 export function peerDisplay(): Extension {
@@ -48,25 +60,23 @@ function drawPeers(state: EditorState): DecorationSet {
         Decoration.mark({ class: `peer-selection hue-${peer.colour}` }).range(Math.min(anchor, head), Math.max(anchor, head)),
       );
     }
-    ranges.push(Decoration.widget({ widget: new CaretWidget(peer, head), side: 1 }).range(head));
+    ranges.push(Decoration.widget({ widget: new CaretWidget(peer), side: 1 }).range(head));
   }
   return RangeSet.of(ranges, true);
 }
 
 class CaretWidget extends WidgetType {
-  private readonly peer: PresentPeer;
-  /** Part of the identity: a caret that moved is drawn anew, which shows its flag again. */
-  private readonly position: number;
+  private readonly peer: PeerCaret;
 
-  constructor(peer: PresentPeer, position: number) {
+  constructor(peer: PeerCaret) {
     super();
     this.peer = peer;
-    this.position = position;
   }
 
+  /** A caret that moved is drawn anew, which shows its flag again. */
   override eq(other: CaretWidget): boolean {
     return (
-      other.position === this.position &&
+      other.peer.moves === this.peer.moves &&
       other.peer.peer === this.peer.peer &&
       other.peer.name === this.peer.name &&
       other.peer.colour === this.peer.colour

@@ -35,14 +35,17 @@ export function statusSentence(input: StatusInput): StatusSentence {
   const servers = status.places.filter((place) => place.kind === "server" && place.state !== "behind");
   const peers = status.places.filter((place) => place.kind === "peer" && place.state !== "behind");
   const elsewhere = servers.length + peers.length > 0;
-  parts.push(elsewhere || goesTo.length > 0 || network.offline ? words.savedHere : words.onlyHere);
+  const waiting = draft !== null && draft.edits > 0;
+  parts.push(elsewhere || waiting || goesTo.length > 0 ? words.savedHere : words.onlyHere);
+  if (waiting) {
+    // What others have is the note without these edits, so nothing is said of others.
+    parts.push(words.waiting(draft.edits));
+    if (network.offline) parts.push(words.offline);
+    return { tone: "warn", text: parts.join(" · ") };
+  }
   for (const place of servers) parts.push(place.state === "saved" ? words.onServer(place.name) : words.receivedBy(place.name));
   if (peers.length === 1 && peers[0]) parts.push(words.peerHas(peers[0].name));
   else if (peers.length > 1) parts.push(words.peersHave(peers.map((place) => place.name)));
-  if (draft && draft.edits > 0) {
-    parts.push(words.waiting(draft.edits));
-    tone = "warn";
-  }
   if (network.offline) {
     parts.push(words.offline);
     tone = goesTo.length > 0 ? "warn" : tone;
