@@ -67,7 +67,7 @@ impl Connection {
         held: T,
     ) -> Connection {
         let shared = Arc::new(Shared::new(limits));
-        tokio::spawn(writer::run(shared.clone(), writer, role, held));
+        tokio::spawn(writer::run(shared.clone(), writer, role, info.address, held));
         let receiver = Receiver {
             decoder: Decoder::new(role, shared.limits.max_message),
             allowance: Allowance::new(&shared.limits),

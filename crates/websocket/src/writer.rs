@@ -4,6 +4,7 @@ use crate::close::{CloseCode, Closed};
 use crate::frame::{self, Role};
 use crate::outgoing::{Shared, WRITE_TOGETHER, Work};
 use bytes::Bytes;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,10 +21,21 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const PIECE: usize = 32 << 10;
 
 /// Writes until the connection ends. `held` is dropped at the very end, whatever the reason.
-pub(crate) async fn run<T>(shared: Arc<Shared>, writer: WriteHalf, role: Role, held: T) {
+pub(crate) async fn run<T>(
+    shared: Arc<Shared>,
+    writer: WriteHalf,
+    role: Role,
+    address: SocketAddr,
+    held: T,
+) {
     let mut task = Task { shared, writer, role, overdue: 0 };
     task.run().await;
     task.shared.finish();
+    if let Some(Closed { code, reason, by_peer: false }) = task.shared.closing()
+        && !code.is_normal()
+    {
+        tracing::warn!(%address, %code, reason, "connection closed");
+    }
     drop(held);
 }
 

@@ -42,10 +42,8 @@ async fn close_code(stream: &mut TcpStream) -> u16 {
 async fn end_of(server: Connection) -> Closed {
     let (_sender, mut receiver) = server.split();
     loop {
-        match soon(receiver.recv()).await {
-            Some(Ok(_)) => {}
-            Some(Err(closed)) => return closed,
-            None => panic!("the connection ended well"),
+        if let Err(closed) = soon(receiver.recv()).await.expect("it does not end well") {
+            return closed;
         }
     }
 }
