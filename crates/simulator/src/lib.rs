@@ -1,1 +1,56 @@
 //! Deterministic network, clock and faulty disk for tests.
+//!
+//! [`run`] plays one story: a network of two to eight repos, each a [`rejoin_sync::Hub`] as the
+//! real program runs it, in virtual time and in one thread. For a while everything goes wrong that
+//! can go wrong: messages are late, connections break in mid-message, the network is split,
+//! machines crash and lose what their disk had not synced, disks report errors, clocks jump. Then
+//! everything heals, and the promises are checked:
+//!
+//! - all copies of a document have the same heads and the same text,
+//! - nothing is missing that a status had called durable, here or on a server,
+//! - every effect was answered once, and none was asked for on a connection that is closed,
+//! - a message that nobody keeps arrived nowhere twice,
+//! - the number of messages is bounded by the number of changes and connections.
+//!
+//! A story follows from its seed, so that a failure is replayed by its number.
+
+mod check;
+mod network;
+mod node;
+mod random;
+mod scenario;
+mod world;
+
+pub use check::Failure;
+
+/// What happened in a story.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Repos that took part.
+    pub nodes: usize,
+    /// Documents that were made.
+    pub documents: usize,
+    /// Edits by people.
+    pub edits: usize,
+    /// Connections that were opened.
+    pub connections: usize,
+    /// Frames that were sent.
+    pub frames: usize,
+    /// Machines that crashed.
+    pub crashes: usize,
+    /// Statuses that called something durable, which was checked at every crash and at the end.
+    pub claims: usize,
+}
+
+/// Plays the story of a seed.
+///
+/// # Errors
+///
+/// The promise that was broken.
+pub fn run(seed: u64) -> Result<Report, Failure> {
+    let mut world = scenario::begin(seed);
+    scenario::trouble(&mut world)?;
+    scenario::heal(&mut world)?;
+    check::at_the_end(&mut world)?;
+    Ok(world.report)
+}

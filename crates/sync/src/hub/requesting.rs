@@ -128,11 +128,11 @@ impl Hub {
             .iter()
             .filter(|(_, slot)| match slot.phase {
                 Phase::Ready => true,
-                // What the peer is known to have needs no announcement; its own news will come.
+                // What the peer has on its disk needs no announcement; its own news will come.
+                // That it once received something says nothing after a crash.
                 Phase::Dormant => {
-                    let kept = peer.lasting_storage_id().and_then(|s| slot.disk.state_for(s));
-                    let shared = kept.and_then(|kept| crate::State::decode(kept).ok());
-                    shared.is_none_or(|state| state.shared_heads() != slot.disk.heads)
+                    let durable = peer.lasting_storage_id().and_then(|id| slot.durable.get(id));
+                    durable.is_none_or(|report| report.heads != slot.disk.heads)
                 }
                 _ => false,
             })

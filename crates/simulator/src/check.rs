@@ -1,0 +1,178 @@
+//! The promises.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use rejoin_document::ChangeHash;
+use rejoin_sync::{DocumentId, DocumentStatus, StorageId};
+
+use crate::{
+    node::{Node, read, text_of},
+    world::{Process, World},
+};
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What was called durable: which heads of which document on which machine.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(BTreeMap<usize, BTreeMap<DocumentId, BTreeSet<ChangeHash>>>);
+
+/// Notes what a status calls durable.
+pub(crate) fn note_claims(
+    world: &mut World,
+    process: Process,
+    document: &DocumentId,
+    status: &DocumentStatus,
+) {
+    let mut noted = vec![(process.node, status.disk.heads.clone())];
+    for server in &status.servers {
+        if let Some(node) = owner(world, &server.storage_id) {
+            noted.push((node, server.heads.clone()));
+        }
+    }
+    for (node, heads) in noted {
+        let claims = world.claims.0.entry(node).or_default().entry(document.clone()).or_default();
+        let before = claims.len();
+        claims.extend(heads);
+        world.report.claims += claims.len() - before;
+    }
+}
+
+fn owner(world: &World, storage_id: &StorageId) -> Option<usize> {
+    world.nodes.iter().position(|node| node.storage_id == *storage_id)
+}
+
+/// Checks that the disk of a machine has everything that was called durable on it.
+pub(crate) fn durable_claims(world: &mut World, index: usize) {
+    let Some(claims) = world.claims.0.get(&index) else { return };
+    let Some(node) = world.nodes.get(index) else { return };
+    let mut failure = None;
+    for (document, heads) in claims {
+        match read(node.disk.durable(), document) {
+            Ok(stored) => {
+                let lost = heads.iter().find(|head| !stored.document().has_change(head));
+                if let Some(head) = lost {
+                    failure = Some(format!("machine {index} lost {head}, which was durable"));
+                }
+                if stored.unread() > 0 {
+                    failure = Some(format!("machine {index} wrote what it cannot read"));
+                }
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    if let Some(failure) = failure {
+        world.fail(Failure(failure));
+    }
+}
+
+/// Whether all copies that are in memory are equal, and everybody who opened a document has it.
+pub(crate) fn agree(world: &World) -> Result<(), Failure> {
+    for id in &world.documents {
+        // The only machine that had it may have crashed at once; nobody called it durable then.
+        let exists = |node: &Node| {
+            let on_disk = || read(node.disk.durable(), id).is_ok_and(|s| !s.document().heads().is_empty());
+            node.hub.as_ref().is_some_and(|hub| hub.document(id).is_some()) || on_disk()
+        };
+        if !world.nodes.iter().any(exists) {
+            continue;
+        }
+        let mut first: Option<(usize, Vec<ChangeHash>, String)> = None;
+        for node in &world.nodes {
+            let document = node.hub.as_ref().and_then(|hub| hub.document(id));
+            let Some(document) = document else {
+                if node.opened.contains(id) {
+                    let hub = node.hub.as_ref();
+                    let how = hub.map(|hub| hub.availability(id));
+                    return Err(Failure(format!("machine {} lacks {id}: {how:?}", node.index)));
+                }
+                continue;
+            };
+            let state = (node.index, document.heads().to_vec(), text_of(document));
+            match &first {
+                None => first = Some(state),
+                Some((_, heads, text)) if *heads == state.1 && *text == state.2 => {}
+                Some(other) => {
+                    return Err(Failure(format!(
+                        "machines differ on {id}:\n{other:?}\n{state:?}\n{:#?}\n{:#?}",
+                        world.nodes[other.0].hub.as_ref().and_then(|hub| hub.status(id)),
+                        node.hub.as_ref().and_then(|hub| hub.status(id)),
+                    )));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether everything is on disk and every answer was given.
+pub(crate) fn is_quiet(world: &World) -> bool {
+    world
+        .nodes
+        .iter()
+        .all(|node| node.unanswered() == 0 && node.hub.as_ref().is_some_and(|hub| hub.is_saved()))
+}
+
+/// The promises that are due when everything has healed.
+pub(crate) fn at_the_end(world: &mut World) -> Result<(), Failure> {
+    // What was said by those who hold the documents open is now true of everybody.
+    statuses(world)?;
+    storms(world)?;
+    for index in 0..world.nodes.len() {
+        world.crash(index);
+        if let Some(failure) = world.failure.take() {
+            return Err(failure);
+        }
+    }
+    world.report.crashes -= world.nodes.len();
+    Ok(())
+}
+
+fn statuses(world: &World) -> Result<(), Failure> {
+    for node in &world.nodes {
+        for id in &node.opened {
+            let Some(status) = node.hub.as_ref().and_then(|hub| hub.status(id)) else { continue };
+            if !status.disk.is_all || status.is_held_back {
+                return Err(Failure(format!("machine {} is not at rest: {status:#?}", node.index)));
+            }
+            if let Some(peer) = status.peers.iter().find(|peer| peer.problem.is_some()) {
+                return Err(Failure(format!("machine {} gave up: {peer:#?}", node.index)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each change crosses each connection at most a few times, and each meeting of two peers costs a
+/// few messages per document.
+fn storms(world: &World) -> Result<(), Failure> {
+    let report = &world.report;
+    let links: usize = world.nodes.iter().map(|node| node.dials.len()).sum();
+    let per_change = 6 * links;
+    let per_meeting = 8 + 12 * report.documents;
+    let restless = 400 * links;
+    let bound = report.edits * per_change + report.connections * per_meeting + restless;
+    if report.frames > bound {
+        let frames = report.frames;
+        return Err(Failure(format!("a storm: {frames} frames, at most {bound} expected")));
+    }
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! One machine: a hub, a disk, and the people at it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use rejoin_document::{ActorId, CommitOptions, Document, ObjId, ObjType, TextUnit, Value};
+use rejoin_storage::{Batch, ChunkStore, FaultyStore, KeyPrefix, StorageKey};
+use rejoin_sync::{
+    ConnectionId, DocumentEvent, DocumentId, Effect, Event, Hub, HubOptions, Now, PeerId,
+    ServeOnRequest, ShareAll, StorageId, StoredDocument, StoredKey, WriteBatch,
+};
+
+use crate::{
+    check::Failure,
+    world::{Happening, Process, World},
+};
+
+/// One machine.
+pub(crate) struct Node {
+    pub(crate) index: usize,
+    pub(crate) is_server: bool,
+    pub(crate) dials: Vec<usize>,
+    pub(crate) storage_id: StorageId,
+    pub(crate) disk: FaultyStore,
+    /// None while the machine is down.
+    pub(crate) hub: Option<Hub>,
+    /// Counts the runs of the program.
+    pub(crate) run: u32,
+    pub(crate) armed: Option<Duration>,
+    /// Documents that the people at it have open.
+    pub(crate) opened: BTreeSet<DocumentId>,
+    pub(crate) connections: BTreeMap<ConnectionId, Stage>,
+    actors: BTreeMap<DocumentId, ActorId>,
+    booted: Duration,
+    /// How far the wall clock is off, in milliseconds.
+    pub(crate) clock_error: i64,
+    loading: usize,
+    writing: usize,
+    /// Messages that nobody keeps, as they arrived.
+    heard: BTreeSet<Vec<u8>>,
+}
+
+/// How far a connection is, as the machine knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Dialing,
+    Open { pipe: u64, end: usize, unsent: usize },
+    Closing,
+}
+
+/// Where the text of a document lies.
+pub(crate) fn content(document: &Document) -> Option<ObjId> {
+    match document.view().get(ObjId::ROOT, "content") {
+        Ok(Some(Value::Object(_, text))) => Some(text),
+        _ => None,
+    }
+}
+
+pub(crate) fn text_of(document: &Document) -> String {
+    content(document).and_then(|text| document.view().text(text).ok()).unwrap_or_default()
+}
+
+impl Node {
+    pub(crate) fn new(index: usize, is_server: bool, dials: Vec<usize>, seed: [u8; 16]) -> Self {
+        Self {
+            index,
+            is_server,
+            dials,
+            storage_id: StorageId::from_random(seed),
+            disk: FaultyStore::new(u64::from_le_bytes(seed[..8].try_into().unwrap_or_default())),
+            hub: None,
+            run: 0,
+            armed: None,
+            opened: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            actors: BTreeMap::new(),
+            booted: Duration::ZERO,
+            clock_error: 0,
+            loading: 0,
+            writing: 0,
+            heard: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn process(&self) -> Process {
+        Process { node: self.index, run: self.run }
+    }
+
+    /// What the disk has of a document, as a hub is told.
+    pub(crate) fn read(&mut self, document: &DocumentId) -> Result<Box<StoredDocument>, String> {
+        self.loading -= 1;
+        read(&self.disk, document).map(Box::new)
+    }
+
+    /// The disk syncs what was written, or fails to.
+    pub(crate) fn sync(&mut self, failed: bool) -> Result<(), String> {
+        self.writing -= 1;
+        match failed {
+            true => Err("the disk had an error".into()),
+            false => self.disk.sync().map_err(|error| error.to_string()),
+        }
+    }
+
+    pub(crate) fn answered_close(&mut self, connection: ConnectionId) {
+        self.connections.remove(&connection);
+    }
+
+    /// What is still unanswered.
+    pub(crate) fn unanswered(&self) -> usize {
+        let closing = self.connections.values().filter(|stage| matches!(stage, Stage::Closing));
+        self.loading + self.writing + closing.count()
+    }
+
+    fn now(&self, now: Duration) -> Now {
+        let unix_ms = 1_700_000_000_000 + now.as_millis() as i64 + self.clock_error;
+        Now { elapsed: now - self.booted, unix_ms: unix_ms.max(0) as u64 }
+    }
+
+    /// The actor of this run of the program.
+    pub(crate) fn actor(&mut self, document: &DocumentId, fresh: [u8; 16]) -> ActorId {
+        self.actors.entry(document.clone()).or_insert_with(|| ActorId::new(&fresh)).clone()
+    }
+}
+
+/// What a disk has of a document.
+pub(crate) fn read(disk: &dyn ChunkStore, id: &DocumentId) -> Result<StoredDocument, String> {
+    let prefix = KeyPrefix::new([id.to_string()]).map_err(|error| error.to_string())?;
+    let entries = disk.load_range(&prefix).map_err(|error| error.to_string())?;
+    let entries = entries.into_iter().map(|(key, bytes)| (key.segments().to_vec(), bytes));
+    Ok(StoredDocument::assemble(id, entries.collect()))
+}
+
+impl World {
+    /// Starts the program of a machine that is down.
+    pub(crate) fn restart(&mut self, index: usize) {
+        let seed = self.random.number();
+        let idle_after = self.random.one_in(3).then(|| self.random.millis(2000, 20_000));
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        if node.hub.is_some() {
+            return;
+        }
+        if node.disk.is_crashed() {
+            node.disk.restart();
+        }
+        node.run += 1;
+        node.booted = self.now;
+        (node.loading, node.writing, node.armed) = (0, 0, None);
+        node.actors.clear();
+        node.connections.clear();
+        let name = format!("n{index}r{}", node.run);
+        let options = HubOptions {
+            storage_id: Some(node.storage_id.clone()),
+            session: name.clone(),
+            seed,
+            reports_durable_heads: node.is_server,
+            idle_after: idle_after.filter(|_| node.is_server),
+            ..HubOptions::new(PeerId::new(&name).expect("invariant: the name is short"))
+        };
+        let mut hub = match node.is_server {
+            true => Hub::new(options, Box::new(ServeOnRequest)),
+            false => Hub::new(options, Box::new(ShareAll)),
+        };
+        for target in &node.dials {
+            hub.dial(&target.to_string(), None);
+        }
+        let now = node.now(self.now);
+        for document in &node.opened {
+            hub.open(document, now);
+        }
+        node.hub = Some(hub);
+        self.settle(index);
+    }
+
+    /// Stops a machine in mid-step; its disk loses what was not synced.
+    pub(crate) fn crash(&mut self, index: usize) {
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        if node.hub.take().is_none() {
+            return;
+        }
+        node.disk.crash();
+        let connections = std::mem::take(&mut node.connections);
+        for stage in connections.into_values() {
+            if let Stage::Open { pipe, end, .. } = stage {
+                self.break_pipe(pipe, Some(end), "the machine crashed");
+            }
+        }
+        self.report.crashes += 1;
+        crate::check::durable_claims(self, index);
+    }
+
+    /// Lets the hub of a process know what happened.
+    pub(crate) fn tell(&mut self, process: Process, event: Event) {
+        let now = self.now;
+        let Some(node) = self.alive(process) else { return };
+        let now = node.now(now);
+        if let Some(hub) = &mut node.hub {
+            hub.handle(event, now);
+        }
+        self.settle(process.node);
+    }
+
+    /// Lets the people at a machine do something with its hub.
+    pub(crate) fn act<R>(
+        &mut self,
+        index: usize,
+        act: impl FnOnce(&mut Hub, Now) -> R,
+    ) -> Option<R> {
+        let time = self.now;
+        let node = self.nodes.get_mut(index)?;
+        let now = node.now(time);
+        let result = act(node.hub.as_mut()?, now);
+        self.settle(index);
+        Some(result)
+    }
+
+    /// Somebody types a few characters, or deletes some.
+    pub(crate) fn type_into(&mut self, index: usize, document: &DocumentId) {
+        let (fresh, roll, at) = (self.random.bytes(), self.random.below(100), self.random.number());
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        let actor = node.actor(document, fresh);
+        let edited = self.act(index, |hub, now| {
+            hub.edit(document, now, |doc, _| {
+                let mut tx = doc.transaction(&actor);
+                let text = match content_in(&tx) {
+                    Some(text) => text,
+                    None => tx.put_object(ObjId::ROOT, "content", ObjType::Text).ok()?,
+                };
+                let length = tx.view().length(text, TextUnit::Utf16).ok()?;
+                let at = (at % (length as u64 + 1)) as usize;
+                let deleted = if roll < 25 { (length - at).min(3) } else { 0 };
+                let words = format!("{}.{roll} ", index);
+                tx.splice_text(text, at, deleted, &words, TextUnit::Utf16).ok()?;
+                tx.commit(CommitOptions::default())
+            })
+        });
+        match edited {
+            Some(Ok(Some(_))) => self.report.edits += 1,
+            Some(Ok(None)) => self.fail(Failure::new("an edit was refused")),
+            // The document is not there yet, or the machine is down.
+            Some(Err(_)) | None => {}
+        }
+    }
+
+    /// Performs the effects of a hub and sets its alarm.
+    pub(crate) fn settle(&mut self, index: usize) {
+        let time = self.now;
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        let (process, now) = (node.process(), node.now(time));
+        let Some(hub) = &mut node.hub else { return };
+        let effects = hub.take_effects(now);
+        let wakeup = hub.next_wakeup().map(|at| at + node.booted);
+        if let Some(at) = wakeup.map(|at| at.max(time))
+            && node.armed.is_none_or(|armed| at < armed)
+        {
+            node.armed = Some(at);
+            self.at(at, Happening::Tick(process));
+        }
+        for effect in effects {
+            self.perform(process, effect);
+        }
+    }
+
+    fn perform(&mut self, process: Process, effect: Effect) {
+        match effect {
+            Effect::Dial { connection, url, .. } => self.dial(process, connection, &url),
+            Effect::Send { connection, frame } => self.send(process, connection, frame),
+            Effect::Close { connection, .. } => self.close(process, connection),
+            Effect::Load { load, document } => {
+                let pause = self.random.millis(0, 30);
+                if let Some(node) = self.alive(process) {
+                    node.loading += 1;
+                }
+                self.after(pause, Happening::Loaded { process, load, document });
+            }
+            Effect::Write { write, batch } => self.write(process, write, &batch),
+            Effect::Tell { document, event } => self.told(process, &document, event),
+            Effect::ConnectionsChanged => {}
+        }
+    }
+
+    fn write(&mut self, process: Process, write: rejoin_sync::WriteId, batch: &WriteBatch) {
+        let (pause, fails) = (self.random.millis(1, 80), self.random.one_in(40));
+        let Some(node) = self.alive(process) else { return };
+        node.writing += 1;
+        if node.writing > 1 {
+            return self.fail(Failure::new("two batches were being written at once"));
+        }
+        let failed = fails || node.disk.write(&to_storage(&node.disk, batch)).is_err();
+        self.after(pause, Happening::Written { process, write, failed });
+    }
+
+    fn told(&mut self, process: Process, document: &DocumentId, event: DocumentEvent) {
+        match event {
+            DocumentEvent::Status(status) => {
+                crate::check::note_claims(self, process, document, &status);
+            }
+            DocumentEvent::Ephemeral { data, .. } => {
+                let Some(node) = self.alive(process) else { return };
+                if !node.heard.insert(data) {
+                    self.fail(Failure::new("a message that nobody keeps arrived twice"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn content_in(tx: &rejoin_document::Transaction<'_>) -> Option<ObjId> {
+    match tx.view().get(ObjId::ROOT, "content") {
+        Ok(Some(Value::Object(_, text))) => Some(text),
+        _ => None,
+    }
+}
+
+fn to_storage(disk: &FaultyStore, batch: &WriteBatch) -> Batch {
+    let mut writes = Batch::new();
+    for document in &batch.erased {
+        let prefix = KeyPrefix::new([document.to_string()]);
+        let keys = prefix.ok().and_then(|prefix| disk.keys(&prefix).ok()).unwrap_or_default();
+        keys.into_iter().for_each(|key| {
+            writes.delete(key);
+        });
+    }
+    for key in &batch.deletes {
+        writes.delete(storage_key(key));
+    }
+    for (key, value) in &batch.puts {
+        writes.put(storage_key(key), value.clone());
+    }
+    writes
+}
+
+fn storage_key(key: &StoredKey) -> StorageKey {
+    StorageKey::new(key.segments()).expect("invariant: segments are not empty and hold no nul")
+}
