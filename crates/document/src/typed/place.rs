@@ -113,10 +113,7 @@ impl<'p, 'd> Place<'p, 'd> {
         self.map()
     }
 
-    fn object(
-        self,
-        kind: ObjType,
-    ) -> Result<(&'p mut Transaction<'d>, ObjId), ReconcileError> {
+    fn object(self, kind: ObjType) -> Result<(&'p mut Transaction<'d>, ObjId), ReconcileError> {
         let object = match (self.found, self.at) {
             (Some(Value::Object(found, id)), _) if found == kind => id,
             (_, At::Root) => return Err(ReconcileError::RootIsAMap),
@@ -309,9 +306,7 @@ mod tests {
     use super::*;
 
     fn keys(text: &str) -> Vec<Option<ScalarValue>> {
-        text.chars()
-            .map(|c| (c != '.').then(|| ScalarValue::Str(c.into())))
-            .collect()
+        text.chars().map(|c| (c != '.').then(|| ScalarValue::Str(c.into()))).collect()
     }
 
     #[track_caller]

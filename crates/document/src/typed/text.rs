@@ -3,7 +3,6 @@
 use super::{Hydrate, HydrateError, Place, Reconcile, ReconcileError, expect_object};
 use crate::{
     object::ObjType,
-    sequence::TextUnit,
     value::{ScalarValue, Value},
     view::View,
 };
@@ -54,20 +53,8 @@ impl Reconcile for Text {
         if self.read.as_ref().is_some_and(|read| *read != there) {
             return Err(ReconcileError::Stale);
         }
-        let start: usize = common(there.chars(), self.now.chars()).map(char::len_utf8).sum();
-        let (old, new) = (&there[start..], &self.now[start..]);
-        let end: usize = common(old.chars().rev(), new.chars().rev()).map(char::len_utf8).sum();
-        let deleted = old.len() - end;
-        let inserted = &new[..new.len() - end];
-        Ok(tx.splice_text(object, start, deleted, inserted, TextUnit::Utf8)?)
+        Ok(tx.update_text(object, &self.now)?)
     }
-}
-
-fn common(
-    a: impl Iterator<Item = char>,
-    b: impl Iterator<Item = char>,
-) -> impl Iterator<Item = char> {
-    a.zip(b).take_while(|(x, y)| x == y).map(|(x, _)| x)
 }
 
 impl Hydrate for Text {
