@@ -114,7 +114,10 @@ impl Document {
             message.append_run(row.info.message, count);
             dep_count.append(Some(row.info.deps.len() as u64));
             dep_count.append_run(Some(1), count - 1);
-            for dep in &row.info.deps {
+            // A change lists its dependencies by hash, and readers take them in the order written.
+            let mut deps = row.info.deps.clone();
+            deps.sort_unstable_by_key(|dep| self.graph.hash(*dep));
+            for dep in deps {
                 dep_index.append(Some(dep.0.into()));
             }
             dep_index.append_run(row.first.0.into(), 1, count - 1);
