@@ -1,7 +1,7 @@
 //! Replays the fuzzer's seeds and past crashes.
 
 #[path = "../../../fuzz/src/columns.rs"]
-mod columns;
+pub mod columns;
 
 #[test]
 fn bytes_that_the_fuzzer_starts_from_or_once_crashed_on_hold_all_checks() {

@@ -1,7 +1,7 @@
 //! Replays the fuzzer's seeds and past crashes.
 
 #[path = "../../../fuzz/src/documents.rs"]
-mod documents;
+pub mod documents;
 
 fn replay(target: &str, check: impl Fn(&[u8])) {
     let folder = format!("{}/../../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
