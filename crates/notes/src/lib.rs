@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, makes random ids or does I/O: time, ids and actors are arguments.
 
+pub mod authorship;
 pub mod change_set;
 pub mod editing;
 pub mod folder;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use rejoin_document::{ActorId, CommitOptions, Document, TextUnit};
+use rejoin_notes::authorship::{Part, authorship, news};
 use rejoin_notes::history::{self, Author};
 use rejoin_notes::note::Note;
 
@@ -51,4 +52,29 @@ fn a_note_is_looked_back_at_and_restored() {
     assert_eq!(note.text(&document.view()), "milk\n");
     assert_eq!(effect.apply("oat milk\nbread\n").unwrap(), "milk\n");
     assert_eq!(Note::text_at(&document, &now).unwrap(), "oat milk\nbread\n");
+}
+
+#[test]
+fn what_others_wrote_meanwhile_is_told_apart() {
+    let mut document = Document::new();
+    let mut tx = document.transaction(&ActorId::new(&[1]));
+    let note = Note::create(&mut tx, "").unwrap();
+    let ana = Author::Person(b"ana".to_vec());
+    tx.commit(CommitOptions { time: 0, author: Some(b"ana".to_vec()), message: None });
+    write(&mut document, 1, "ana", 1, 0, "milk\n");
+    let seen = document.heads().to_vec();
+    write(&mut document, 2, "ben", 2, 0, "oat ");
+    write(&mut document, 1, "ana", 3, 9, "bread\n");
+    write(&mut document, 4, "ben", 4, 15, "eggs\n");
+    let ben = Author::Person(b"ben".to_vec());
+    let part = |range, author: &Author| Part { range, author: Some(author.clone()) };
+    let expected = [part(0..4, &ben), part(4..15, &ana), part(15..20, &ben)];
+    assert_eq!(authorship(&document, note), expected);
+    assert_eq!(news(&document, note, &seen, &ana), [part(0..4, &ben), part(15..20, &ben)]);
+    assert_eq!(news(&document, note, document.heads(), &ana), []);
+    let mut draft = document.draft_transaction();
+    draft.splice_text(note.content, 0, 0, "my ", TextUnit::Utf16).unwrap();
+    draft.keep();
+    assert_eq!(authorship(&document, note)[0], Part { range: 0..3, author: None });
+    assert_eq!(news(&document, note, &seen, &ana).len(), 2);
 }
