@@ -1,0 +1,202 @@
+//! A running server.
+
+use crate::health;
+use rejoin_repo::{BuildError, Listening, PeerId, Repo, RepoOptions, ServeOnRequest};
+use rejoin_storage::{SqliteOptions, SqliteStore, StoreError};
+use rejoin_websocket::{
+    Admission, ClientTls, Limits, ListenError, ListenLimits, ListenOptions, Origins, ServerTls,
+};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The name of the store in the data directory.
+const STORE: &str = "rejoin.sqlite";
+
+/// The size of a page of the store, in bytes.
+const PAGE: u64 = 4096;
+
+/// How to run a server.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// The directory of the store; made where it is missing.
+    pub data: PathBuf,
+    /// The greatest size of the store in bytes; `None`: as much as the disk holds.
+    pub max_data: Option<u64>,
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: String,
+    /// The certificate for `wss`; without one, connections are not encrypted.
+    pub tls: Option<ServerTls>,
+    /// Whom to let in. Everyone is only let in at an address of this machine itself, unless
+    /// [`ServerOptions::open`] says otherwise.
+    pub admission: Admission,
+    /// Whether everyone may come in at an address that others can reach.
+    pub open: bool,
+    /// Which web pages to let in.
+    pub origins: Origins,
+    /// The limits of each connection.
+    pub limits: Limits,
+    /// The limits of all connections together.
+    pub listen_limits: ListenLimits,
+    /// Whether a proxy in front tells the addresses of clients.
+    pub behind_proxy: bool,
+    /// How many documents one connection may use at once.
+    pub documents_per_connection: usize,
+    /// How long a document that nobody uses stays in memory.
+    pub idle_after: Duration,
+    /// The server's name among its peers; a random one when none is given.
+    pub name: Option<String>,
+    /// Other servers to stay in sync with.
+    pub linked: Vec<Linked>,
+    /// Which other servers to believe at `wss`; `None`: those that the system believes.
+    pub linked_tls: Option<ClientTls>,
+}
+
+/// Another server to stay in sync with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// Its address: `ws://` or `wss://`.
+    pub url: String,
+    /// What to show at its door. It is not for logs.
+    pub token: Option<String>,
+}
+
+impl ServerOptions {
+    /// A server for this machine only, on port 3030, with its store in `data`.
+    pub fn new(data: impl Into<PathBuf>) -> ServerOptions {
+        ServerOptions {
+            data: data.into(),
+            max_data: None,
+            listen: "127.0.0.1:3030".into(),
+            tls: None,
+            admission: Admission::Everyone,
+            open: false,
+            origins: Origins::Local,
+            limits: Limits::default(),
+            listen_limits: ListenLimits::default(),
+            behind_proxy: false,
+            documents_per_connection: 10_000,
+            idle_after: Duration::from_secs(60),
+            name: None,
+            linked: Vec::new(),
+            linked_tls: None,
+        }
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error("the data directory cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The store was opened and cannot be worked with.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Others can reach the address, and nothing keeps them out.
+    #[error("{0} can be reached by others: give tokens, or say that everyone may come in")]
+    Unguarded(String),
+    /// The name cannot be one.
+    #[error("{0:?} cannot be the name of a server")]
+    Name(String),
+}
+
+/// A server that runs until it is shut down or dropped.
+#[derive(Debug)]
+pub struct Server {
+    repo: Repo,
+    listening: Listening,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Opens the store, begins to listen, and dials the linked servers. Must be called inside a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: when the data directory is in use, cannot be written or is damaged, when the
+    /// address cannot be listened on, or when nothing would keep strangers out.
+    pub async fn start(options: ServerOptions) -> Result<Server, StartError> {
+        let guarded = options.open || matches!(options.admission, Admission::Tokens(_));
+        if !guarded && !is_local(&options.listen).await {
+            return Err(StartError::Unguarded(options.listen));
+        }
+        let store = open_store(&options).await?;
+        let mut repo_options = RepoOptions {
+            reports_durable_heads: true,
+            idle_after: Some(options.idle_after),
+            documents_per_connection: options.documents_per_connection,
+            tls: options.linked_tls.clone(),
+            ..RepoOptions::default()
+        };
+        if let Some(name) = &options.name {
+            let peer = PeerId::new(name).map_err(|_| StartError::Name(name.clone()))?;
+            repo_options.peer = Some(peer);
+        }
+        let builder = Repo::builder(Box::new(store)).options(repo_options).policy(ServeOnRequest);
+        let repo = builder.build()?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let listen_options = ListenOptions {
+            tls: options.tls,
+            admission: options.admission,
+            origins: options.origins,
+            limits: options.limits,
+            listen_limits: options.listen_limits,
+            behind_proxy: options.behind_proxy,
+            health: Some(health::answer_for(repo.clone(), stopping.clone())),
+            greeting: "This is a Rejoin sync server. Connect to it by WebSocket.\n".into(),
+            ..ListenOptions::new(options.listen)
+        };
+        let listening = repo.listen(listen_options).await?;
+        for linked in options.linked {
+            repo.dial(&linked.url, linked.token);
+        }
+        Ok(Server { repo, listening, stopping })
+    }
+
+    /// The address listened on, with the port that was taken.
+    pub fn address(&self) -> SocketAddr {
+        self.listening.address()
+    }
+
+    /// The documents and connections of the server.
+    pub fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    /// Lets nobody in any more, writes what is not on disk yet, and closes all connections. True
+    /// when everything is on disk.
+    pub async fn shutdown(self) -> bool {
+        self.stopping.store(true, Ordering::Relaxed);
+        drop(self.listening);
+        self.repo.shutdown().await
+    }
+}
+
+async fn open_store(options: &ServerOptions) -> Result<SqliteStore, StoreError> {
+    let path = options.data.join(STORE);
+    let sqlite_options = SqliteOptions {
+        max_page_count: options
+            .max_data
+            .map(|bytes| u32::try_from((bytes / PAGE).max(16)).unwrap_or(u32::MAX)),
+        // A server that is being replaced may still be writing.
+        wait: Duration::from_secs(2),
+    };
+    let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&path, &sqlite_options));
+    opening.await.expect("invariant: opening a store does not panic")
+}
+
+/// Whether only this machine can reach the address.
+async fn is_local(address: &str) -> bool {
+    match tokio::net::lookup_host(address).await {
+        Ok(mut addresses) => addresses.all(|address| address.ip().to_canonical().is_loopback()),
+        // Listening will say what is wrong with it.
+        Err(_) => true,
+    }
+}
