@@ -1,0 +1,133 @@
+// @vitest-environment jsdom
+import { EditorState } from "@codemirror/state";
+import { EditorView } from "@codemirror/view";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { livePreview, plainPreview } from "./live-preview";
+import { noteLanguage } from "./markdown";
+import { toggleTask } from "./preview-widgets";
+import { wrapWith } from "./setup";
+
+let view: EditorView;
+
+beforeEach(() => {
+  // The page that the tests run in does not lay out text.
+  Range.prototype.getClientRects = () => [] as unknown as DOMRectList;
+});
+
+afterEach(() => view.destroy());
+
+function show(doc: string, cursor: number | null = null, preview = livePreview()): void {
+  view = new EditorView({
+    parent: document.body,
+    state: EditorState.create({ doc, extensions: [EditorState.lineSeparator.of("\n"), noteLanguage(), preview] }),
+  });
+  if (cursor !== null) {
+    view.focus();
+    view.dispatch({ selection: { anchor: cursor } });
+  }
+}
+
+const lines = () => [...view.contentDOM.querySelectorAll(".cm-line")].map((line) => line.textContent);
+const line = (number: number) => view.contentDOM.querySelectorAll(".cm-line")[number]!;
+
+describe("live preview", () => {
+  test("hides the markup of what is not edited", () => {
+    show("# Title\n\nsome **strong** and *weak* and `code`\n~~gone~~ > no quote");
+    expect(lines()).toEqual(["Title", "", "some strong and weak and code", "gone > no quote"]);
+    expect(line(0).classList.contains("md-h1")).toBe(true);
+  });
+
+  test("shows it on the line that is edited", () => {
+    show("# Title\n\n**strong** text", 12);
+    expect(lines()).toEqual(["Title", "", "**strong** text"]);
+    view.dispatch({ selection: { anchor: 2 } });
+    expect(lines()).toEqual(["# Title", "", "strong text"]);
+  });
+
+  test("shows all of it when the preview is off", () => {
+    show("# Title\n- [ ] task", null, plainPreview());
+    expect(lines()).toEqual(["# Title", "- [ ] task"]);
+    expect(line(0).classList.contains("md-h1")).toBe(true);
+  });
+
+  test("shows links by their text and keeps where they go", () => {
+    show("[a page](https://example.org/x) and [[A note]] and https://example.com");
+    expect(lines()).toEqual(["a page and A note and https://example.com"]);
+    const links = [...view.contentDOM.querySelectorAll<HTMLElement>(".md-link")];
+    expect(links.map((link) => link.dataset["url"] ?? link.dataset["note"])).toEqual([
+      "https://example.org/x",
+      "A note",
+      "https://example.com",
+    ]);
+  });
+
+  test("draws bullets, boxes, rules and quotes", () => {
+    show("- one\n- [x] two\n\n> said\n\n---\n1. first");
+    expect(line(0).textContent).toBe("• one");
+    expect(line(1).querySelector<HTMLInputElement>("input")?.checked).toBe(true);
+    expect(line(3).textContent).toBe("said");
+    expect(line(3).classList.contains("md-quote")).toBe(true);
+    expect(line(5).querySelector("[role=separator]")).not.toBeNull();
+    expect(line(6).textContent).toBe("1. first");
+  });
+
+  test("ticks a box that is clicked", () => {
+    show("- [ ] milk");
+    line(0).querySelector<HTMLInputElement>("input")!.click();
+    expect(view.state.doc.toString()).toBe("- [x] milk");
+    line(0).querySelector<HTMLInputElement>("input")!.click();
+    expect(view.state.doc.toString()).toBe("- [ ] milk");
+  });
+
+  test("ticks nothing where there is no box", () => {
+    show("plain");
+    expect(toggleTask(view, 2)).toBe(false);
+  });
+
+  test("fetches no image until asked", () => {
+    show("text\n![a cake](https://example.org/cake.jpg)\n![local](file:///etc/passwd)");
+    expect(view.contentDOM.querySelector("img[src]")).toBeNull();
+    const offers = view.contentDOM.querySelectorAll<HTMLElement>(".md-image");
+    expect(offers[0]?.textContent).toContain("a cake");
+    expect(offers[1]?.querySelector("button")).toBeNull();
+    offers[0]!.querySelector("button")!.click();
+    expect(view.contentDOM.querySelector<HTMLImageElement>("img[src]")?.src).toBe("https://example.org/cake.jpg");
+  });
+
+  test("takes the first lines for front matter, not for a heading", () => {
+    show("---\ntitle: Trip\n---\ntext");
+    expect(line(1).classList.contains("md-front-matter")).toBe(true);
+    expect(line(1).classList.contains("md-heading")).toBe(false);
+    expect(line(3).classList.contains("md-front-matter")).toBe(false);
+  });
+
+  test("tints code and hides its fences while it is not edited", () => {
+    show("```rust\nfn main() {}\n```\nend");
+    expect(lines()).toEqual(["rust", "fn main() {}", "", "end"]);
+    expect(line(1).classList.contains("md-code")).toBe(true);
+    expect(line(3).classList.contains("md-code")).toBe(false);
+  });
+
+  test("bears markup that is half written", () => {
+    for (const doc of ["[[", "[[a", "[[]]", "![](", "```", "- [", "> ", "#", "---", "---\n", "| a |\n|--", "[a](\n)", "![a\nb](c\nd)", "<http://", "\u0000\ufffc"]) {
+      show(doc, 0);
+      for (let at = 0; at <= doc.length; at += 1) view.dispatch({ selection: { anchor: at } });
+      expect(view.state.doc.toString()).toBe(doc);
+      view.destroy();
+    }
+    show("");
+  });
+});
+
+describe("marking text", () => {
+  test("puts stars around it and takes them away", () => {
+    show("a word here");
+    view.dispatch({ selection: { anchor: 2, head: 6 } });
+    wrapWith("**")(view);
+    expect(view.state.doc.toString()).toBe("a **word** here");
+    wrapWith("*")(view);
+    expect(view.state.doc.toString()).toBe("a ***word*** here");
+    wrapWith("**")(view);
+    expect(view.state.doc.toString()).not.toContain("****");
+  });
+});

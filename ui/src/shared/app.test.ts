@@ -1,0 +1,339 @@
+// @vitest-environment jsdom
+import axe from "axe-core";
+import { flushSync, mount, unmount } from "svelte";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type MemoryBackend, MemoryWorld, type MemoryWorldOptions } from "../backend/memory";
+import Shell from "../Shell.svelte";
+import { App } from "./app.svelte";
+import { commands, runShortcut } from "./commands";
+import { paletteEntries } from "./palette";
+import { strings } from "./strings";
+
+const ana = { id: "ana", name: "Ana", colour: 3 };
+
+let world: MemoryWorld;
+let app: App;
+let shell: Record<string, unknown> | null = null;
+
+beforeEach(() => {
+  Range.prototype.getClientRects = () => [] as unknown as DOMRectList;
+  Range.prototype.getBoundingClientRect = () => new DOMRect();
+  Element.prototype.scrollIntoView = () => undefined;
+  HTMLDialogElement.prototype.showModal = function () {
+    this.setAttribute("open", "");
+  };
+  HTMLDialogElement.prototype.close = function () {
+    this.removeAttribute("open");
+  };
+  window.ResizeObserver = class {
+    observe(): void {}
+    unobserve(): void {}
+    disconnect(): void {}
+  };
+  window.matchMedia = () =>
+    ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }) as unknown as MediaQueryList;
+  // The accessibility check looks for fonts made of icons, of which there are none.
+  HTMLCanvasElement.prototype.getContext = () => null;
+  localStorage.clear();
+});
+
+afterEach(async () => {
+  if (shell) await unmount(shell);
+  shell = null;
+  document.body.replaceChildren();
+});
+
+async function start(options: MemoryWorldOptions = {}): Promise<void> {
+  world = new MemoryWorld({ settings: { name: "Kim" }, ...options });
+  if (!options.firstRun) {
+    world.addNote("a", "# Apples\n\nSee [[Bread]].\n", world.home, { updated: 2 });
+    world.addNote("b", "# Bread\n", world.home, { updated: 1 });
+    world.addFolder("work", "Work", world.home);
+  }
+  app = new App(world.backend());
+  shell = mount(Shell, { target: document.body, props: { app } });
+  await app.start();
+  await rest();
+}
+
+async function rest(): Promise<void> {
+  for (let i = 0; i < 6; i += 1) {
+    flushSync();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+function type(text: string): void {
+  const view = app.note!.view!;
+  const at = view.state.selection.main.head;
+  view.dispatch({ changes: { from: at, insert: text }, selection: { anchor: at + text.length }, userEvent: "input.type" });
+}
+
+const textOf = (id: string) => world.note(id).document.shared.toString();
+const press = (key: string, more: Partial<KeyboardEventInit> = {}) =>
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+
+describe("the window", () => {
+  test("opens the newest note and saves what is typed", async () => {
+    await start();
+    expect(app.note?.title).toBe("Apples");
+    type("Red ");
+    await rest();
+    expect(textOf("a")).toBe("Red # Apples\n\nSee [[Bread]].\n");
+  });
+
+  test("opens the note that was open last time", async () => {
+    await start();
+    await app.openNote("b");
+    const again = new App(world.backend());
+    await again.start();
+    expect(again.note?.id).toBe("b");
+    again.closeNote();
+  });
+
+  test("shows what others write, who they are, and says who came and left", async () => {
+    await start();
+    const other: MemoryBackend = world.backend(ana);
+    const opened = await other.openNote("a", () => undefined);
+    await rest();
+    expect(app.note?.peers.map((peer) => peer.name)).toEqual(["Ana"]);
+    expect(app.announcement).toBe("Ana is here");
+    await other.push("a", { version: opened.version, confirms: null, changes: [[0, "Hello "], opened.text.length], selection: { anchor: 6, head: 6 } });
+    await rest();
+    expect(app.note?.view?.state.doc.toString()).toMatch(/^Hello # Apples/);
+    expect(document.querySelector(".peer-flag")?.textContent).toBe("Ana");
+    await other.closeNote("a");
+    await rest();
+    expect(app.announcement).toBe("Ana left");
+  });
+
+  test("undoes only what was typed here", async () => {
+    await start();
+    type("mine");
+    await rest();
+    const other = world.backend(ana);
+    const opened = await other.openNote("a", () => undefined);
+    await other.push("a", { version: opened.version, confirms: null, changes: [opened.text.length, [0, "theirs"]], selection: null });
+    await rest();
+    app.note?.undo();
+    await rest();
+    expect(textOf("a")).toBe("# Apples\n\nSee [[Bread]].\ntheirs");
+    app.note?.redo();
+    await rest();
+    expect(textOf("a")).toMatch(/^mine# Apples/);
+  });
+
+  test("takes the title from the text as it is typed", async () => {
+    await start();
+    const view = app.note!.view!;
+    view.dispatch({ changes: { from: 2, to: 8, insert: "Pears" } });
+    await rest();
+    expect(app.note?.title).toBe("Pears");
+    expect(app.library.notes.get("a")?.title).toBe("Pears");
+  });
+
+  test("keeps the last keystrokes when another note is opened at once", async () => {
+    await start();
+    type("quick ");
+    await app.openNote("b");
+    await rest();
+    expect(textOf("a")).toMatch(/^quick # Apples/);
+    expect(app.note?.id).toBe("b");
+  });
+
+  test("writes, renames, moves, pins, trashes and puts back", async () => {
+    await start();
+    await app.newNote("Plums");
+    const id = app.note!.id;
+    expect(app.library.notes.get(id)?.title).toBe("Plums");
+    await app.rename(id, "Prunes");
+    await app.moveItem(id, "work", 0);
+    await app.setPinned(id, true);
+    expect(app.library.notes.get(id)).toMatchObject({ title: "Prunes", pinned: true });
+    expect(app.library.parents.get(id)).toBe("work");
+    await app.trash(id);
+    expect(app.note).toBeNull();
+    expect(app.library.trash.map((entry) => entry.id)).toEqual([id]);
+    await app.restore(id);
+    expect(app.library.parents.get(id)).toBe("work");
+    await app.trash(id);
+    await app.deleteForever([id]);
+    expect(app.library.notes.has(id)).toBe(false);
+  });
+
+  test("follows note links and offers to write what is missing", async () => {
+    await start();
+    await app.openTitle("bread");
+    expect(app.note?.id).toBe("b");
+    await app.openTitle("Nowhere yet");
+    expect(app.toasts[0]?.message).toBe(strings.note.createFromLink("Nowhere yet"));
+    app.toasts[0]?.action?.run();
+    await rest();
+    expect(app.note?.title).toBe("Nowhere yet");
+  });
+
+  test("shows failures in words", async () => {
+    await start();
+    await app.moveItem("work", "work", 0);
+    expect(app.toasts[0]).toMatchObject({ level: "error", message: "That did not work: A folder cannot be moved into itself." });
+    await app.openNote("not there");
+    expect(app.note?.load).toEqual({ kind: "failed", message: "This note is not here." });
+  });
+
+  test("keeps a batched note's edits until they are committed", async () => {
+    await start();
+    await app.setMode("batched");
+    type("later ");
+    await rest();
+    expect(textOf("a")).not.toContain("later");
+    expect(app.note?.draft?.edits).toBe(1);
+    await app.note?.commit("a reason");
+    await rest();
+    expect(textOf("a")).toMatch(/^later /);
+    expect(world.note("a").document.log.at(-1)?.message).toBe("a reason");
+    expect(app.note?.draft).toBeNull();
+  });
+
+  test("greets, and goes nowhere unasked", async () => {
+    await start({ firstRun: true });
+    expect(app.phase.kind).toBe("welcome");
+    await app.welcome({ name: "Kim", colour: 2, server: null, profile: null });
+    await rest();
+    expect(app.note?.title).toBe(strings.welcome.noteTitle);
+    expect(world.network.servers).toEqual([]);
+    expect(world.folder(world.home).goesTo).toEqual([]);
+    expect(world.settings).toMatchObject({ name: "Kim", colour: 2 });
+  });
+
+  test("sends to a server that was chosen in the beginning", async () => {
+    await start({ firstRun: true });
+    await app.welcome({ name: "Kim", colour: 2, server: { address: "wss://a.example", token: "t" }, profile: null });
+    expect(world.folder(world.home).goesTo).toEqual(["wss://a.example"]);
+    expect(world.network.servers[0]).toMatchObject({ address: "wss://a.example", hasToken: true, token: null });
+  });
+
+  test("says when it cannot start, and tries again", async () => {
+    world = new MemoryWorld();
+    const backend = world.backend();
+    const good = backend.start.bind(backend);
+    backend.start = () => Promise.reject({ code: "storage", message: "Another window has it open." });
+    app = new App(backend);
+    await app.start();
+    expect(app.phase).toEqual({ kind: "failed", message: "Another window has it open." });
+    backend.start = good;
+    await app.start();
+    expect(app.phase.kind).toBe("ready");
+  });
+});
+
+describe("keys", () => {
+  test("open and leave what they are for", async () => {
+    await start();
+    press("H", { ctrlKey: true, shiftKey: true });
+    expect(app.panel).toBe("history");
+    press("Escape");
+    expect(app.panel).toBeNull();
+    press("P", { ctrlKey: true, shiftKey: true });
+    expect(app.dialog).toEqual({ kind: "palette", commands: true });
+    app.dialog = null;
+    flushSync();
+    press("e", { ctrlKey: true });
+    expect(app.preview).toBe(false);
+  });
+
+  test("belong to one command each", async () => {
+    await start();
+    const keys = commands(app).flatMap((command) => command.keys ?? []);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  test("do nothing that cannot be done", async () => {
+    await start();
+    expect(runShortcut(app, { key: "Enter", ctrlKey: true, shiftKey: true, metaKey: false, altKey: false })).toBe(true);
+    expect(app.dialog).toBeNull();
+  });
+});
+
+describe("the palette", () => {
+  test("goes to notes, and offers to write a missing one", async () => {
+    await start();
+    expect(paletteEntries(app, "", false).map((entry) => entry.title)).toEqual(["Apples", "Bread"]);
+    const [found, create] = paletteEntries(app, "bre", false);
+    expect([found?.title, create?.title]).toEqual(["Bread", "Create “bre”"]);
+    found?.run();
+    await rest();
+    expect(app.note?.id).toBe("b");
+  });
+
+  test("has every command that can be given now", async () => {
+    await start();
+    const titles = paletteEntries(app, ">", false).map((entry) => entry.title);
+    expect(titles).toContain(strings.commands.newNote);
+    expect(titles).not.toContain(strings.commands.commit);
+  });
+});
+
+describe("accessibility", () => {
+  async function check(): Promise<void> {
+    await rest();
+    // Colours need a layout; they are checked in a browser.
+    const result = await axe.run(document.body, { rules: { "color-contrast": { enabled: false }, region: { enabled: false } } });
+    const found = result.violations.filter((violation) => violation.impact === "serious" || violation.impact === "critical");
+    expect(found.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+  }
+
+  test("of the note and its list", async () => {
+    await start();
+    await check();
+  });
+
+  test("of the first run", async () => {
+    await start({ firstRun: true });
+    await check();
+  });
+
+  test.each(["history", "sync", "backlinks", "review"] as const)("of the panel %s", async (panel) => {
+    await start();
+    type("x");
+    await rest();
+    app.panel = panel;
+    await check();
+  });
+
+  test.each(["profile", "writing", "sharing", "network"] as const)("of the settings' page %s", async (page) => {
+    await start();
+    app.dialog = { kind: "settings", page };
+    await check();
+  });
+
+  test("of the other dialogs", async () => {
+    await start();
+    await app.setMode("batched");
+    type("x");
+    await rest();
+    for (const dialog of [
+      { kind: "palette", commands: true },
+      { kind: "commit" },
+      { kind: "share", item: "a" },
+      { kind: "openLink" },
+      { kind: "delete", items: ["a"], title: "A" },
+    ] as const) {
+      app.dialog = dialog as typeof app.dialog;
+      await check();
+    }
+  });
+
+  test("of the search, the trash and a menu", async () => {
+    await start();
+    app.searchText = "app";
+    await check();
+    app.searchText = "";
+    await app.trash("b");
+    app.showTrash = true;
+    await check();
+    app.showTrash = false;
+    await rest();
+    document.querySelector<HTMLElement>(".mode")?.click();
+    await check();
+  });
+});
