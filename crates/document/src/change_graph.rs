@@ -191,6 +191,20 @@ impl ChangeGraph {
         self.last_run(actor).map_or(0, |run| run.first_seq + run.count - 1)
     }
 
+    /// What the next change of an actor follows, in the order of the hashes: all heads, and the
+    /// actor's own change before it even where a head follows that already. Automerge names it too.
+    pub(crate) fn local_deps(&self, actor: u32) -> SmallVec<[ChangeIndex; 2]> {
+        let mut deps: SmallVec<[ChangeIndex; 2]> = self.head_indexes.iter().copied().collect();
+        if let Some(run) = self.last_run(actor) {
+            let own = ChangeIndex(run.first + run.count - 1);
+            if !deps.contains(&own) {
+                deps.push(own);
+            }
+        }
+        deps.sort_unstable_by_key(|dep| self.hash(*dep));
+        deps
+    }
+
     /// The greatest counter that an actor has used.
     pub(crate) fn actor_max_op(&self, actor: u32) -> u32 {
         self.last_run(actor).map_or(0, |run| self.max_ops[(run.first + run.count - 1) as usize])

@@ -219,6 +219,7 @@ impl Document {
         let mut missing = HashSet::new();
         let mut seen: HashSet<ChangeHash> = HashSet::new();
         let mut stack: Vec<ChangeHash> = heads.to_vec();
+        stack.extend(self.queue.sorted().into_iter().map(Change::hash));
         while let Some(hash) = stack.pop() {
             if !seen.insert(hash) || self.has_change(&hash) {
                 continue;

@@ -1,5 +1,6 @@
 //! Writing: operations that become one change.
 
+mod revert;
 mod text;
 mod update_text;
 
@@ -23,6 +24,8 @@ use crate::{
     value::{Prop, ScalarValue, Value},
     view::{ReadError, View},
 };
+
+pub(crate) use revert::OpRange;
 
 /// Operations in the making. Nothing of it is sent or saved before [`Transaction::commit`];
 /// dropping it takes everything back.
@@ -105,13 +108,14 @@ impl Document {
             _ => Vec::new(),
         };
         let message = options.message.filter(|message| !message.is_empty());
-        let deps: SmallVec<[_; 2]> = self.graph.head_indexes().iter().copied().collect();
+        let deps = self.graph.local_deps(actor);
+        let hashes: SmallVec<[_; 2]> = deps.iter().map(|dep| self.graph.hash(*dep)).collect();
         let mut runs = Vec::new();
         let objects = &self.set.objects;
         let object_id = |object| objects.get(object).id;
         self.set.log.runs_between(actor, start_op, next, object_id, &mut runs);
         let header = ChangeHeader {
-            deps: self.graph.heads(),
+            deps: &hashes,
             actor,
             seq: seq.into(),
             start_op,
@@ -144,6 +148,16 @@ impl<'a> Transaction<'a> {
     pub(crate) fn on_draft(doc: &'a mut Document, next: u32) -> Self {
         let log = PatchLog::inactive();
         Self { doc, actor: OpId::DRAFT_ACTOR, start_op: next, next, log, open: true }
+    }
+
+    /// What was written so far.
+    pub(crate) fn written(&self) -> OpRange {
+        OpRange { actor: self.actor, from: self.start_op, to: self.next }
+    }
+
+    /// Stops collecting patches and gives the log.
+    pub(crate) fn take_log(&mut self) -> PatchLog {
+        std::mem::take(&mut self.log)
     }
 
     /// Keeps the operations as part of the draft and gives the patches.
