@@ -155,7 +155,9 @@ impl Document {
     /// many changes are new.
     ///
     /// # Errors
-    /// With the first chunk that could not be taken in; the chunks before it were.
+    /// With the first chunk that could not be read; the chunks before it were taken in. Else with
+    /// the first that holds a change which was refused ([`Document::refused`]); all others were
+    /// taken in.
     pub fn load_incremental(
         &mut self,
         bytes: &[u8],
@@ -173,9 +175,13 @@ impl Document {
                 }
                 Err(cause) => Err(LoadError { offset: contents.end, cause: cause.into() }),
             };
-            if taken.is_err() {
-                result = taken;
-                break;
+            match &taken {
+                Ok(()) => {}
+                Err(LoadError { cause: LoadErrorCause::Apply(_), .. }) => result = result.and(taken),
+                Err(_) => {
+                    result = taken;
+                    break;
+                }
             }
         }
         log.finish(&self.set);
@@ -216,10 +222,14 @@ impl Document {
                 crate::bundle::read(chunk.body)?
             }
         };
+        // As in `apply`: a change that is refused does not hinder the others.
+        let mut refused = None;
         for change in changes {
-            self.apply_one(change, log)?;
+            if let Err(error) = self.apply_one(change, log) {
+                refused.get_or_insert(error);
+            }
         }
-        Ok(())
+        refused.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn is_pristine(&self) -> bool {

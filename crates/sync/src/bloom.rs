@@ -213,11 +213,11 @@ mod tests {
     #[test]
     fn refuses_parameters_that_cannot_be_computed_with() {
         let refused: [&[u8]; 5] = [
-            &[1, 0, 7],                                  // no bits: a remainder by zero
-            &[1, 10, 0, 0, 0],                           // no probes
-            &[1, 10, 33, 0, 0],                          // more probes than make sense
+            &[1, 0, 7],         // no bits: a remainder by zero
+            &[1, 10, 0, 0, 0],  // no probes
+            &[1, 10, 33, 0, 0], // more probes than make sense
             &[0xff, 0xff, 0xff, 0xff, 0x0f, 0xff, 0xff, 0xff, 0xff, 0x0f, 7], // 2^64 bits
-            &[0x80, 0x80, 0x80, 0x80, 0x10, 10, 7],      // 2^32 entries
+            &[0x80, 0x80, 0x80, 0x80, 0x10, 10, 7], // 2^32 entries
         ];
         for bytes in refused {
             assert!(

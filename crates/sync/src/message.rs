@@ -311,11 +311,19 @@ mod tests {
         let nothing = Have::default();
         check(
             "42 00 00 01 00 00 00 02 02 84",
-            Message { have: vec![nothing.clone()], flags: automerge(4), ..message(MessageVersion::V1) },
+            Message {
+                have: vec![nothing.clone()],
+                flags: automerge(4),
+                ..message(MessageVersion::V1)
+            },
         );
         check(
             "42 00 00 01 00 00 00 02 02 86",
-            Message { have: vec![nothing.clone()], flags: automerge(6), ..message(MessageVersion::V1) },
+            Message {
+                have: vec![nothing.clone()],
+                flags: automerge(6),
+                ..message(MessageVersion::V1)
+            },
         );
         let summary = Have { last_sync: vec![], bloom: BloomFilter::from_hashes([head].iter()) };
         check(
@@ -349,7 +357,8 @@ mod tests {
 
     #[test]
     fn reads_every_generation_of_flags() {
-        let flags = |tail: &str| Message::decode(&bytes(&format!("42 00 00 00 00 {tail}"))).unwrap().flags;
+        let flags =
+            |tail: &str| Message::decode(&bytes(&format!("42 00 00 00 00 {tail}"))).unwrap().flags;
         assert_eq!(flags(""), None);
         assert_eq!(flags("00"), automerge(0));
         assert_eq!(flags("01 02"), automerge(0));
@@ -374,7 +383,10 @@ mod tests {
             version: MessageVersion::V2,
             heads: vec![head],
             need: vec![head],
-            have: vec![Have { last_sync: vec![head], bloom: BloomFilter::from_hashes([head].iter()) }],
+            have: vec![Have {
+                last_sync: vec![head],
+                bloom: BloomFilter::from_hashes([head].iter()),
+            }],
             chunks: vec![vec![7; 40]],
             flags: Some(MessageFlags::new(4, Extensions::OURS)),
         };
@@ -392,7 +404,10 @@ mod tests {
 
     #[test]
     fn refuses_counts_beyond_the_input_and_tiny_chunks() {
-        assert!(matches!(Message::decode(&bytes("44 00")), Err(MessageError::Version { found: 0x44 })));
+        assert!(matches!(
+            Message::decode(&bytes("44 00")),
+            Err(MessageError::Version { found: 0x44 })
+        ));
         assert!(Message::decode(&bytes("43 ff ff ff ff ff ff ff ff 7f")).is_err());
         let many = format!("43 00 00 41 {} 00", "00 00".repeat(65));
         assert_eq!(Message::decode(&bytes(&many)), Err(MessageError::TooManyHaves { count: 65 }));

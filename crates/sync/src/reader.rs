@@ -86,9 +86,7 @@ impl<'a> Reader<'a> {
         let count = self.number()?;
         usize::try_from(count)
             .ok()
-            .filter(|count| {
-                count.checked_mul(least).is_some_and(|bytes| bytes <= self.remaining())
-            })
+            .filter(|count| count.checked_mul(least).is_some_and(|bytes| bytes <= self.remaining()))
             .ok_or(MalformedBytes::EndOfInput { offset })
     }
 

@@ -3,7 +3,7 @@
 //! It is Automerge's sync protocol, as every version that is in use speaks it. What differs from
 //! the reference stays inside its messages and is written down in `docs/sync-protocol.md`.
 
-use rejoin_document::{ChangeHash, Document, LoadError, PatchLog};
+use rejoin_document::{ChangeHash, Document, LoadError, LoadErrorCause, PatchLog};
 
 use crate::message::{Extensions, Have, Message, MessageFlags, MessageVersion};
 use crate::session_payload::{self as payload, Payload};
@@ -11,21 +11,23 @@ use crate::session_summary::{frontier, has, summarise};
 use crate::state::{InFlight, State, Theirs};
 
 /// What a received message did to the document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Received {
-    /// How many changes its chunks held that the document did not have. Some may be queued.
+    /// How many changes the history has gained, those included that had waited for one of them.
     pub changes: usize,
-    /// Whether the document's heads are others than before.
-    pub heads_changed: bool,
+    /// How many changes were refused. They are kept beside the document
+    /// ([`Document::refused`]) and are not asked for again.
+    pub refused: usize,
 }
 
-/// A message whose changes the document cannot take. Document and state are as before.
+/// A message whose changes cannot be read. The state is as before.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReceiveError {
-    /// The chunks are malformed.
-    #[error("changes of a sync message cannot be read")]
-    Chunks(#[from] LoadError),
+#[error("changes of a sync message cannot be read")]
+pub struct ReceiveError {
+    /// What the chunks before the malformed one did.
+    pub received: Received,
+    /// What is wrong.
+    pub source: LoadError,
 }
 
 /// The next message for the peer, or `None` when there is nothing that it has not been told.
@@ -93,12 +95,10 @@ pub fn receive_sync_message(
     log: &mut PatchLog,
 ) -> Result<Received, ReceiveError> {
     let Message { mut heads, mut need, have, chunks, flags, .. } = message;
-    let mut received = Received { changes: 0, heads_changed: false };
-    if !chunks.is_empty() && !state.read_only {
-        let before = doc.heads().to_vec();
-        received.changes = doc.load_incremental(&chunks.concat(), log)?;
-        received.heads_changed = doc.heads() != before;
-    }
+    let received = match state.read_only {
+        true => Received::default(),
+        false => take(doc, &chunks, log)?,
+    };
     if let Some(flags) = flags {
         state.note_flags(flags);
     }
@@ -112,6 +112,25 @@ pub fn receive_sync_message(
     state.theirs = Some(Theirs { heads, need, have, asked_for_in_flight });
     state.heard_since_sent = true;
     Ok(received)
+}
+
+/// Loads the chunks. A refused change is no reason to end the session: the rest was taken.
+fn take(
+    doc: &mut Document,
+    chunks: &[Vec<u8>],
+    log: &mut PatchLog,
+) -> Result<Received, ReceiveError> {
+    if chunks.is_empty() {
+        return Ok(Received::default());
+    }
+    let (changes, refused) = (doc.change_count(), doc.refused().len());
+    let loaded = doc.load_incremental(&chunks.concat(), log);
+    let received =
+        Received { changes: doc.change_count() - changes, refused: doc.refused().len() - refused };
+    match loaded {
+        Ok(_) | Err(LoadError { cause: LoadErrorCause::Apply(_), .. }) => Ok(received),
+        Err(source) => Err(ReceiveError { received, source }),
+    }
 }
 
 /// Whether a message is due because of changes that are known to be missing.
