@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::desk::People;
 use crate::port::{
     ItemId, Listen, Mode, Network, NoteFont, NoteOrder, PlaceKind, Server, Settings, Theme,
 };
@@ -20,8 +21,6 @@ use crate::whole_file;
 pub(crate) struct Local {
     /// The document of the person's profile; none before the first start.
     pub(crate) profile: Option<String>,
-    /// The name of this computer's store among its peers.
-    pub(crate) storage_id: Option<String>,
     /// This person's mark on changes, in hexadecimal.
     pub(crate) author: Option<String>,
     /// What the person chose about the window.
@@ -36,17 +35,8 @@ pub(crate) struct Local {
     pub(crate) modes: BTreeMap<ItemId, Mode>,
     /// Where folders go.
     pub(crate) goes_to: BTreeMap<ItemId, Vec<String>>,
-    /// Heads of each note, as hexadecimal, when this person last looked, and when that was.
-    pub(crate) seen: BTreeMap<ItemId, Seen>,
-}
-
-/// When a person last looked at a note, and what it was then.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Seen {
-    /// Milliseconds since 1970.
-    pub(crate) at: i64,
-    /// The heads of the document then.
-    pub(crate) heads: Vec<String>,
+    /// What others said of themselves, by their author id.
+    pub(crate) people: People,
 }
 
 /// A server or peer as it is kept.

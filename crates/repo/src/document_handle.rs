@@ -196,6 +196,11 @@ impl DocumentHandle {
         self.0.core.with(|state, now| state.hub.set_presence(self.id(), channel, value, now));
     }
 
+    /// Stops showing anything.
+    pub fn leave_presence(&self) {
+        self.0.core.with(|state, _| state.hub.leave_presence(self.id()));
+    }
+
     /// What others show now.
     pub fn presence(&self) -> BTreeMap<PeerId, BTreeMap<String, Cbor>> {
         self.0.core.look(|state| state.hub.presence(self.id()))

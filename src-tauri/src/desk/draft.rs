@@ -56,18 +56,27 @@ impl Journal {
         Self(folder.join("drafts").join(format!("{}.json", note.0)))
     }
 
-    /// Writes the draft; without one, the journal goes. It is on the disk when this returns.
+    /// Whether there is a journal.
+    pub(crate) fn exists(&self) -> bool {
+        self.0.is_file()
+    }
+
+    /// What is to be written of a draft; nothing when there is none.
+    pub(crate) fn bytes(document: &Document, draft: &Draft) -> Option<Vec<u8>> {
+        let operations = document.draft_journal()?;
+        let Draft { actor, edits, since } = draft;
+        let written =
+            Written { actor: actor.to_string(), edits: *edits, since: *since, operations };
+        serde_json::to_vec(&written).ok()
+    }
+
+    /// Writes it. It is on the disk when this returns.
     ///
     /// # Errors
     ///
     /// When it cannot be written; the journal is as it was before.
-    pub(crate) fn write(&self, document: &Document, draft: &Draft) -> Result<(), JournalError> {
-        let Some(operations) = document.draft_journal() else { return self.remove() };
-        let Draft { actor, edits, since } = draft;
-        let written =
-            Written { actor: actor.to_string(), edits: *edits, since: *since, operations };
-        let bytes = serde_json::to_vec(&written).map_err(|_| JournalError::Damaged)?;
-        Ok(whole_file::replace(&self.0, &bytes)?)
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), JournalError> {
+        Ok(whole_file::replace(&self.0, bytes)?)
     }
 
     /// Removes it, after the draft was committed and that is on the disk, or was thrown away.
@@ -129,7 +138,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::of(folder.path(), &ItemId("note".to_owned()));
         let (mut document, draft) = drafted();
-        journal.write(&document, &draft).unwrap();
+        journal.write(&Journal::bytes(&document, &draft).unwrap()).unwrap();
 
         let mut after_crash = stored(&document);
         assert_eq!(text(&after_crash), "hello");
@@ -148,7 +157,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::of(folder.path(), &ItemId("note".to_owned()));
         let (document, draft) = drafted();
-        journal.write(&document, &draft).unwrap();
+        journal.write(&Journal::bytes(&document, &draft).unwrap()).unwrap();
         std::fs::write(&journal.0, "{").unwrap();
         let mut after = stored(&document);
         assert!(matches!(journal.restore(&mut after), Err(JournalError::Damaged)));

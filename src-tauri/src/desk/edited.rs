@@ -4,10 +4,12 @@
 //! tells, with the heads before and after; so it is known at each moment whether the session has
 //! followed the document, and when it has not, the text itself is taken.
 
+use std::collections::BTreeMap;
+
 use rejoin_document::{ActorId, ChangeHash, CommitOptions, Document, Patch, Transaction};
-use rejoin_notes::change_set::ChangeSet;
+use rejoin_notes::change_set::{ChangeSet, Side};
 use rejoin_notes::editing::{
-    EditSession, EditedText as _, PushError, Pushed, RemoteBatch, Selection, Version, WindowId,
+    EditSession, EditedText, PushError, Pushed, RemoteBatch, Selection, Version, WindowId,
 };
 use rejoin_notes::note::{EditError, NotANote, Note, NoteWriter};
 
@@ -31,6 +33,30 @@ pub(crate) struct EditedNote {
     note: Note,
     session: EditSession,
     heads: Vec<ChangeHash>,
+    /// Where others are in the document's text.
+    carets: BTreeMap<String, Selection>,
+    /// The windows' versions, as they were last told.
+    versions: BTreeMap<WindowId, Version>,
+}
+
+/// A writer that remembers what the last edit did.
+struct Remembering<'w, 't, 'd> {
+    writer: NoteWriter<'t, 'd>,
+    effect: &'w mut Option<ChangeSet>,
+}
+
+impl EditedText for Remembering<'_, '_, '_> {
+    type Error = EditError;
+
+    fn apply(&mut self, changes: &ChangeSet) -> Result<ChangeSet, EditError> {
+        let effect = self.writer.apply(changes)?;
+        *self.effect = Some(effect.clone());
+        Ok(effect)
+    }
+
+    fn text(&self) -> Result<String, EditError> {
+        self.writer.text()
+    }
 }
 
 impl EditedNote {
@@ -42,7 +68,13 @@ impl EditedNote {
     pub(crate) fn find(document: &Document) -> Result<Self, NotANote> {
         let note = Note::find(&document.view())?;
         let length = rejoin_notes::change_set::utf16_len(&note.text(&document.view()));
-        Ok(Self { note, session: EditSession::new(length), heads: document.heads().to_vec() })
+        Ok(Self {
+            note,
+            session: EditSession::new(length),
+            heads: document.heads().to_vec(),
+            carets: BTreeMap::new(),
+            versions: BTreeMap::new(),
+        })
     }
 
     /// Where the text lies.
@@ -58,7 +90,14 @@ impl EditedNote {
     /// Opens the note in a window, with its text and version.
     pub(crate) fn open(&mut self, document: &Document, window: WindowId) -> (String, Version) {
         self.catch_up(document);
-        (self.note.text(&document.view()), self.session.open(window))
+        let version = self.session.open(window);
+        self.versions.insert(window, version);
+        (self.note.text(&document.view()), version)
+    }
+
+    /// The version of a window; none when it is not open.
+    pub(crate) fn version(&self, window: WindowId) -> Option<Version> {
+        self.versions.get(&window).copied()
     }
 
     /// Takes in what was told of a change. What was followed before costs nothing.
@@ -75,8 +114,11 @@ impl EditedNote {
         let told = (before == self.heads)
             .then(|| self.note.changes(patches, self.session.length()).ok())
             .flatten();
-        match told.map(|changes| self.session.remote(&changes)) {
-            Some(Ok(())) => self.heads = after.to_vec(),
+        match told {
+            Some(changes) if self.session.remote(&changes).is_ok() => {
+                self.move_carets(&changes);
+                self.heads = after.to_vec();
+            }
             _ => self.catch_up(document),
         }
     }
@@ -96,9 +138,18 @@ impl EditedNote {
     ) -> Result<Pushed, PushError<EditError>> {
         self.catch_up(document);
         let (note, session) = (self.note, &mut self.session);
+        let mut effect = None;
         let pushed = write(document, writing, |tx| {
-            session.push(window, version, changes, &mut NoteWriter::new(tx, note))
+            let writer = NoteWriter::new(tx, note);
+            let mut text = Remembering { writer, effect: &mut effect };
+            session.push(window, version, changes, &mut text)
         })?;
+        if let Some(effect) = effect {
+            self.move_carets(&effect);
+        }
+        if let Pushed::Accepted { version } = pushed {
+            self.versions.insert(window, version);
+        }
         self.heads = document.heads().to_vec();
         Ok(pushed)
     }
@@ -157,7 +208,36 @@ impl EditedNote {
         if told.is_err() {
             self.session.resync(&self.note.text(&document.view()));
         }
+        self.move_carets(effect);
         self.heads = document.heads().to_vec();
+    }
+
+    /// Notes where somebody else is in the document's text, or that they are nowhere.
+    pub(crate) fn set_caret(&mut self, peer: &str, selection: Option<Selection>) {
+        match selection {
+            Some(selection) => self.carets.insert(peer.to_owned(), selection),
+            None => self.carets.remove(peer),
+        };
+    }
+
+    /// Where somebody else is in a window's text, without its unconfirmed edits.
+    pub(crate) fn caret(&self, window: WindowId, peer: &str) -> Option<Selection> {
+        let selection = self.carets.get(peer)?;
+        let place = |at: usize| self.session.to_window(window, at.min(self.session.length()));
+        Some(Selection { anchor: place(selection.anchor)?, head: place(selection.head)? })
+    }
+
+    /// Where a selection of a window lies in the document's text.
+    pub(crate) fn placed(&self, window: WindowId, selection: Selection) -> Option<Selection> {
+        let place = |at: usize| self.session.to_document(window, at, Side::Left);
+        Some(Selection { anchor: place(selection.anchor)?, head: place(selection.head)? })
+    }
+
+    fn move_carets(&mut self, changes: &ChangeSet) {
+        for caret in self.carets.values_mut() {
+            let place = |at: usize| changes.map_position(at.min(changes.len_before()), Side::Left);
+            *caret = Selection { anchor: place(caret.anchor), head: place(caret.head) };
+        }
     }
 
     /// Notes that the draft became a change, which alters no text.
@@ -167,7 +247,9 @@ impl EditedNote {
 
     /// The next batch for a window.
     pub(crate) fn flush(&mut self, window: WindowId, now: i64) -> Option<RemoteBatch> {
-        self.session.flush(window, now)
+        let batch = self.session.flush(window, now)?;
+        self.versions.insert(window, batch.version);
+        Some(batch)
     }
 
     /// Takes the text itself when the document went on without us.

@@ -33,10 +33,18 @@ pub(crate) struct Person {
 
 /// The author of a change, as the page shows one.
 pub(crate) fn author(change: &ChangeMeta, people: &People) -> Author {
-    let id = match &change.author {
-        Some(author) => hexadecimal(author),
-        None => change.actor.to_string(),
-    };
+    match &change.author {
+        Some(author) => person(author, people),
+        None => named(change.actor.to_string(), people),
+    }
+}
+
+/// A person by their author id.
+pub(crate) fn person(author: &[u8], people: &People) -> Author {
+    named(hexadecimal(author), people)
+}
+
+fn named(id: String, people: &People) -> Author {
     match people.get(&id) {
         Some(person) => Author { name: person.name.clone(), colour: person.colour, id },
         None => Author { name: String::new(), colour: hue(&id), id },

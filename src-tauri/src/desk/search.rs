@@ -1,5 +1,6 @@
 //! Finding notes: by their words and by the links between them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rejoin_notes::change_set::utf16_len;
@@ -14,6 +15,7 @@ use crate::port::{ItemId, SearchHit, TextRange, units};
 pub(crate) struct Search {
     words: TextIndex,
     links: LinkIndex,
+    stamps: BTreeMap<String, Vec<u8>>,
 }
 
 impl Search {
@@ -23,24 +25,41 @@ impl Search {
     ///
     /// When the file cannot be opened or made.
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
-        let words = TextIndex::open(&folder.join("search.sqlite"))?;
-        Ok(Self { words, links: LinkIndex::default() })
+        let mut words = TextIndex::open(&folder.join("search.sqlite"))?;
+        let stamps = words.stamps()?.into_iter().collect();
+        Ok(Self { words, links: LinkIndex::default(), stamps })
     }
 
-    /// Takes in what a note says now. `stamp` tells this state from others.
+    /// Takes in what notes say now. Each stamp tells this state of the note from others: what is
+    /// indexed with the same stamp is not written again.
     ///
     /// # Errors
     ///
     /// When the index cannot be written.
-    pub(crate) fn put(
+    pub(crate) fn put<'a>(
         &mut self,
-        note: &ItemId,
-        text: &str,
-        stamp: &[u8],
+        notes: impl IntoIterator<Item = (&'a ItemId, &'a str, Vec<u8>)>,
     ) -> Result<(), StoreError> {
-        self.links.update(&note.0, text);
-        let title = title::title(text).unwrap_or_default();
-        self.words.put(&[TextEntry { id: &note.0, title: &title, body: text, stamp }])
+        let mut changed = Vec::new();
+        for (note, text, stamp) in notes {
+            self.links.update(&note.0, text);
+            if self.stamps.get(&note.0) != Some(&stamp) {
+                changed.push((&note.0, title::title(text).unwrap_or_default(), text, stamp));
+            }
+        }
+        let entries = changed.iter().map(|(id, title, body, stamp)| TextEntry {
+            id: id.as_str(),
+            title,
+            body,
+            stamp,
+        });
+        let entries: Vec<TextEntry<'_>> = entries.collect();
+        if !entries.is_empty() {
+            self.words.put(&entries)?;
+        }
+        let stamps = changed.into_iter().map(|(id, _, _, stamp)| (id.to_owned(), stamp));
+        self.stamps.extend(stamps);
+        Ok(())
     }
 
     /// Forgets a note.
@@ -50,6 +69,7 @@ impl Search {
     /// When the index cannot be written.
     pub(crate) fn remove(&mut self, note: &ItemId) -> Result<(), StoreError> {
         self.links.remove(&note.0);
+        self.stamps.remove(&note.0);
         self.words.remove(&[&note.0])
     }
 
@@ -112,8 +132,9 @@ mod tests {
     fn finds_words_and_links() {
         let folder = tempfile::tempdir().unwrap();
         let mut search = Search::open(folder.path()).unwrap();
-        search.put(&id("a"), "# Groceries\nmilk and bread, see [[Trip]]", b"1").unwrap();
-        search.put(&id("b"), "# Trip\nby train", b"1").unwrap();
+        let (a, b) = (id("a"), id("b"));
+        let groceries = "# Groceries\nmilk and bread, see [[Trip]]";
+        search.put([(&a, groceries, vec![1]), (&b, "# Trip\nby train", vec![1])]).unwrap();
         let hits = search.text("brea", 10).unwrap();
         assert_eq!((hits.len(), hits[0].title.as_str()), (1, "Groceries"));
         let mark = hits[0].marks[0];

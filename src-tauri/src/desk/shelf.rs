@@ -100,11 +100,6 @@ impl Shelf {
         }
     }
 
-    /// What is known of a note, if anything.
-    pub(crate) fn note(&self, id: &ItemId) -> Option<&NoteFacts> {
-        self.notes.get(id)
-    }
-
     /// Notes which notes stand at the top.
     pub(crate) fn set_pins(&mut self, pins: BTreeSet<ItemId>) {
         self.changed.extend(self.pins.symmetric_difference(&pins).cloned());
@@ -161,9 +156,9 @@ impl Shelf {
         self.shown.notes.keys()
     }
 
-    /// Every folder that is listed or was asked for, home and trash included.
-    pub(crate) fn listed_folders(&self) -> impl Iterator<Item = &ItemId> {
-        self.shown.folders.keys().chain([&self.trash])
+    /// What a folder shows.
+    pub(crate) fn children(&self, folder: &ItemId) -> &[ItemId] {
+        self.shown.folders.get(folder).map_or(&[], |folder| folder.items.as_slice())
     }
 
     /// Everything that lies in a folder, at any depth.

@@ -1,0 +1,351 @@
+//! Editing: opening a note in the window, its pushes and confirmations, and who is there.
+
+use rejoin_notes::change_set::ChangeSet;
+use rejoin_notes::editing::{Pushed, Selection, Version};
+use rejoin_repo::Availability;
+
+use super::edited::{EditedNote, Writing};
+use super::looking_back::Person;
+use super::open_note::{OpenNote, WINDOW, shown};
+use super::presence::{CHANNEL, Shown};
+use super::shelf::url;
+use super::status::note_status;
+use super::watching::Watch;
+use super::{Desk, Sink, State, now};
+use crate::port::{
+    AwaySummary, BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, OpenedNote,
+    PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin, UndoReply, UndoRequest,
+};
+
+impl Desk {
+    /// Opens a note in the window. What the window had of it before is over.
+    ///
+    /// # Errors
+    ///
+    /// When the id is none, or the document is not a note.
+    pub(crate) fn open_note(
+        &self,
+        id: &ItemId,
+        sink: Sink<NoteEvent>,
+    ) -> Result<OpenedNote, BackendError> {
+        let mut state = self.lock();
+        super::document_id(id)?;
+        self.watch(&mut state, id.clone(), Watch::Note);
+        let handle = state.handle(id)?;
+        let fresh = || OpenNote {
+            events: handle.subscribe(),
+            handle: handle.clone(),
+            edited: None,
+            sink: Box::new(drop),
+            title: String::new(),
+            status: None,
+            peers: Vec::new(),
+            origin: (RemoteOrigin::Peer, None),
+        };
+        let mut open = state.open.remove(id).unwrap_or_else(fresh);
+        open.sink = sink;
+        let (mut text, mut version, mut away) = (String::new(), 0, None);
+        if handle.availability() == Availability::Ready {
+            let opened = handle.read(|document| {
+                open.drain(document);
+                let mut edited = match open.edited.take() {
+                    Some(edited) => edited,
+                    None => EditedNote::find(document)?,
+                };
+                let (text, version) = edited.open(document, WINDOW);
+                open.edited = Some(edited);
+                Ok::<_, BackendError>((text, shown(version), self.away(&state, id, document)))
+            });
+            (text, version, away) = opened??;
+        }
+        open.title = rejoin_notes::title::title(&text).unwrap_or_default();
+        let opened = OpenedNote {
+            id: id.clone(),
+            title: open.title.clone(),
+            text,
+            version,
+            mode: state.local.mode(id),
+            read_only: false,
+            available: open.edited.is_some(),
+            draft: self.draft_state(&state, id),
+            status: self.status_of(&state, id),
+            peers: Vec::new(),
+            away,
+        };
+        open.status = Some(opened.status.clone());
+        state.open.insert(id.clone(), open);
+        handle.set_mode(super::drafting::publishing(state.local.mode(id)));
+        self.show_in(&state, id, None);
+        let peers = self.present(&mut state, id);
+        self.make_stale(&mut state, id);
+        Ok(OpenedNote { peers, ..opened })
+    }
+
+    /// Takes an edit of the window into the note.
+    ///
+    /// # Errors
+    ///
+    /// When the note is not open or not here, or the edit does not fit.
+    pub(crate) fn push(
+        &self,
+        id: &ItemId,
+        request: PushRequest,
+    ) -> Result<PushReply, BackendError> {
+        let changes = ChangeSet::try_from(request.changes)?;
+        let mut state = self.lock();
+        let writing = self.writing(&mut state, id)?;
+        let is_draft = matches!(writing, Writing::Draft);
+        let open = opened(&mut state, id)?;
+        let handle = open.handle.clone();
+        let pushed = handle.edit(|document| {
+            open.drain(document);
+            let edited = open.edited.as_mut().ok_or_else(|| BackendError::not_found("text"))?;
+            if let Some(version) = request.confirms {
+                edited.session().confirm(WINDOW, Version(version.into()));
+            }
+            let version = Version(request.version.into());
+            Ok::<_, BackendError>(edited.push(document, writing, WINDOW, version, &changes)?)
+        })??;
+        let reply = match pushed {
+            Pushed::Accepted { version } => {
+                self.edited_here(&mut state, id, is_draft);
+                PushReply::Accepted { version: shown(version), effective: None }
+            }
+            Pushed::Stale { version } => PushReply::Stale { version: shown(version) },
+        };
+        if let Some(selection) = request.selection
+            && matches!(reply, PushReply::Accepted { .. })
+        {
+            self.show_in(&state, id, Some(selection.into()));
+        }
+        self.pump(&mut state, id);
+        Ok(reply)
+    }
+
+    /// Notes that the window has taken in a batch.
+    ///
+    /// # Errors
+    ///
+    /// When the note is not open.
+    pub(crate) fn confirm(&self, id: &ItemId, version: u32) -> Result<(), BackendError> {
+        let mut state = self.lock();
+        if let Some(edited) = &mut opened(&mut state, id)?.edited {
+            edited.session().confirm(WINDOW, Version(version.into()));
+        }
+        self.pump(&mut state, id);
+        Ok(())
+    }
+
+    /// Takes the last own edit back, or makes it again.
+    ///
+    /// # Errors
+    ///
+    /// When the note is not open.
+    pub(crate) fn undo(&self, id: &ItemId, _: UndoRequest) -> Result<UndoReply, BackendError> {
+        let mut state = self.lock();
+        opened(&mut state, id)?;
+        Ok(UndoReply::Nothing)
+    }
+
+    /// Shows others where this person is.
+    ///
+    /// # Errors
+    ///
+    /// When the note is not open.
+    pub(crate) fn set_presence(
+        &self,
+        id: &ItemId,
+        update: PresenceUpdate,
+    ) -> Result<(), BackendError> {
+        let mut state = self.lock();
+        let open = opened(&mut state, id)?;
+        // A selection of another version would point somewhere else; the next one is on its way.
+        if update.selection.is_none() || open.version() == update.version {
+            self.show_in(&state, id, update.selection.map(Selection::from));
+        }
+        Ok(())
+    }
+
+    /// Closes a note. What others did up to now counts as seen.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be noted that it was seen.
+    pub(crate) fn close_note(&self, id: &ItemId) -> Result<(), BackendError> {
+        let mut state = self.lock();
+        if let Some(open) = state.open.remove(id) {
+            open.handle.leave_presence();
+            drop(open);
+            self.saw(&state, id)?;
+            self.make_stale(&mut state, id);
+        }
+        Ok(())
+    }
+
+    /// Takes in what was told of an open note, and tells the window.
+    pub(super) fn pump(&self, state: &mut State, id: &ItemId) {
+        let Some(open) = state.open.get_mut(id) else { return };
+        let handle = open.handle.clone();
+        let Ok(news) = handle.read(|document| {
+            let news = open.drain(document);
+            if open.edited.is_none()
+                && let Ok(mut edited) = EditedNote::find(document)
+            {
+                // The first version is that of the empty text which the window has now.
+                edited.open(document, WINDOW);
+                let (text, version) = edited.open(document, WINDOW);
+                open.edited = Some(edited);
+                (open.sink)(NoteEvent::Reset { version: shown(version), text, read_only: false });
+            }
+            news
+        }) else {
+            return;
+        };
+        open.flush();
+        if news.status {
+            self.tell_status(state, id);
+        }
+        if news.presence {
+            let peers = self.present(state, id);
+            if let Some(open) = state.open.get_mut(id)
+                && open.peers != peers
+            {
+                let version = open.version();
+                open.peers.clone_from(&peers);
+                (open.sink)(NoteEvent::Presence { version, peers });
+            }
+        }
+    }
+
+    /// Tells the window where its note is, when that has changed.
+    pub(super) fn tell_status(&self, state: &mut State, id: &ItemId) {
+        let status = self.status_of(state, id);
+        if let Some(open) = state.open.get_mut(id)
+            && open.status.as_ref() != Some(&status)
+        {
+            open.status = Some(status.clone());
+            (open.sink)(NoteEvent::Status { status });
+        }
+    }
+
+    /// Where a note is.
+    pub(super) fn status_of(&self, state: &State, id: &ItemId) -> NoteStatus {
+        let status = state.watched.get(id).and_then(|watched| watched.handle.status());
+        let unsaved_draft = state.drafts.get(id).is_some_and(|held| held.unsaved);
+        match status {
+            Some(status) => {
+                note_status(&status, unsaved_draft, &state.local.servers, &state.names, now())
+            }
+            None => NoteStatus { disk: DiskState::Saving, places: Vec::new() },
+        }
+    }
+
+    /// How an edit of this person enters a note.
+    pub(super) fn writing(&self, state: &mut State, id: &ItemId) -> Result<Writing, BackendError> {
+        if state.local.mode(id) == Mode::Batched {
+            self.begin_draft(state, id);
+            return Ok(Writing::Draft);
+        }
+        let actor = state.handle(id)?.actor();
+        Ok(Writing::Commit { actor, options: self.commit_options(None) })
+    }
+
+    /// Notes that this person edited a note.
+    pub(super) fn edited_here(&self, state: &mut State, id: &ItemId, is_draft: bool) {
+        state.titled_here.insert(id.clone());
+        if is_draft {
+            self.draft_grew(state, id);
+        } else {
+            *state.commits.entry(id.clone()).or_default() += 1;
+        }
+        self.make_stale(state, id);
+    }
+
+    /// Shows others who we are and where in a note, in the terms of the window's text.
+    fn show_in(&self, state: &State, id: &ItemId, selection: Option<Selection>) {
+        let Some(open) = state.open.get(id) else { return };
+        let placed = selection.and_then(|s| open.edited.as_ref()?.placed(WINDOW, s));
+        let settings = state.local.settings();
+        let ourselves = Shown {
+            name: settings.name,
+            colour: settings.colour,
+            author: super::looking_back::hexadecimal(&self.author),
+            selection: placed,
+        };
+        open.handle.set_presence(CHANNEL, ourselves.to_cbor());
+    }
+
+    /// Shows others a changed name or hue in all open notes.
+    pub(super) fn show_ourselves(&self, state: &mut State) {
+        let open: Vec<ItemId> = state.open.keys().cloned().collect();
+        for id in open {
+            self.show_in(state, &id, None);
+        }
+    }
+
+    /// Who is in a note, and where in the window's text.
+    fn present(&self, state: &mut State, id: &ItemId) -> Vec<PresentPeer> {
+        let Some(open) = state.open.get_mut(id) else { return Vec::new() };
+        let mut peers = Vec::new();
+        for (peer, channels) in open.handle.presence() {
+            let peer = peer.as_str().to_owned();
+            let shown = channels.get(CHANNEL).map(Shown::from_cbor);
+            let selection = shown.as_ref().and_then(|shown| shown.selection);
+            let mut place = None;
+            if let Some(edited) = &mut open.edited {
+                edited.set_caret(&peer, selection);
+                place = edited.caret(WINDOW, &peer);
+            }
+            if let Some(shown) = &shown {
+                let person = Person { name: shown.name.clone(), colour: shown.colour };
+                state.names.insert(peer.clone(), shown.name.clone());
+                state.local.people.insert(shown.author.clone(), person);
+            }
+            peers.push(PresentPeer {
+                name: shown.as_ref().map(|shown| shown.name.clone()).unwrap_or_default(),
+                colour: shown.map_or_else(|| super::looking_back::hue(&peer), |shown| shown.colour),
+                selection: place.map(Into::into),
+                peer,
+            });
+        }
+        peers
+    }
+
+    /// What others did since this person last looked.
+    pub(super) fn away(
+        &self,
+        state: &State,
+        id: &ItemId,
+        document: &rejoin_document::Document,
+    ) -> Option<AwaySummary> {
+        let seen = state.seen.get(&url(id))?;
+        if seen.as_slice() == document.heads() {
+            return None;
+        }
+        let since = document.hashes_since(seen);
+        let metas: Vec<_> = since.iter().filter_map(|hash| document.change_meta(hash)).collect();
+        let others = metas.iter().filter(|change| change.author.as_ref() != Some(&self.author));
+        let mut authors = Vec::new();
+        for change in others {
+            let author = super::looking_back::author(change, &state.local.people);
+            if !authors.contains(&author) {
+                authors.push(author);
+            }
+        }
+        if authors.is_empty() {
+            return None;
+        }
+        let changes = rejoin_notes::history::difference(document, seen, document.heads()).ok()?;
+        let (inserted, deleted) = super::looking_back::size(&changes);
+        let at = seen.iter().filter_map(|head| document.change_meta(head)).map(|c| c.time).max();
+        Some(AwaySummary { since: at.unwrap_or_default() * 1000, authors, inserted, deleted })
+    }
+}
+
+/// A note that is open.
+pub(super) fn opened<'a>(
+    state: &'a mut State,
+    id: &ItemId,
+) -> Result<&'a mut OpenNote, BackendError> {
+    state.open.get_mut(id).ok_or_else(|| BackendError::not_found("open note"))
+}

@@ -1,0 +1,225 @@
+//! The network: what is dialled, who may dial us, how connections are, and what a note costs.
+
+use rejoin_repo::ConnectionStatus;
+use rejoin_websocket::{Access, Admission, ListenOptions, Token, TokenSet};
+
+use super::status::{connection, state as state_of};
+use super::{Desk, State, now};
+use crate::port::{
+    AppEvent, BackendError, Connection, ErrorCode, ItemId, Listen, Network, SyncReport, units,
+};
+
+/// More servers than this are a mistake.
+const MOST_SERVERS: usize = 50;
+
+impl Desk {
+    /// Takes over a network configuration and acts on it.
+    ///
+    /// # Errors
+    ///
+    /// When an address is none, or nobody can be let in as wanted. The rest takes effect.
+    pub(crate) async fn set_network(&self, network: Network) -> Result<(), BackendError> {
+        check(&network)?;
+        let network = {
+            let mut state = self.lock();
+            check_listen(&network.listen, state.local.listen.token.is_some())?;
+            state.local.set_network(network);
+            self.keep_local(&state)?;
+            let network = state.local.network();
+            state.tell(AppEvent::Network { network: network.clone() });
+            network
+        };
+        self.connect(network).await
+    }
+
+    /// Dials now: one connection, or all that wait.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such connection.
+    pub(crate) fn retry(&self, id: Option<&str>) -> Result<(), BackendError> {
+        let Some(id) = id else {
+            self.repo.network_returned();
+            return Ok(());
+        };
+        let mut state = self.lock();
+        let dialer =
+            state.dialers.remove(id).ok_or_else(|| BackendError::not_found("connection"))?;
+        self.repo.hang_up(dialer);
+        let stored = state.local.servers.iter().find(|server| server.address == id);
+        let token = stored.and_then(|server| server.token.clone());
+        let dialer = self.repo.dial(id, token);
+        state.dialers.insert(id.to_owned(), dialer);
+        Ok(())
+    }
+
+    /// What a note costs, in numbers.
+    ///
+    /// # Errors
+    ///
+    /// When the note is not here.
+    pub(crate) fn sync_report(&self, id: &ItemId) -> Result<SyncReport, BackendError> {
+        let state = self.lock();
+        let handle = state.handle(id)?;
+        let (changes, bytes) = handle
+            .read(|document| (units(document.change_count()), document.save().len() as u64))?;
+        Ok(SyncReport {
+            commits: state.commits.get(id).copied().unwrap_or_default(),
+            changes,
+            messages_sent: 0,
+            messages_received: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            bytes_on_disk: bytes,
+            status: self.status_of(&state, id),
+            samples: Vec::new(),
+        })
+    }
+
+    /// Makes the connections what the configuration says.
+    pub(super) async fn connect(&self, network: Network) -> Result<(), BackendError> {
+        let (listen, token) = {
+            let mut state = self.lock();
+            self.repo.set_offline(network.offline);
+            self.dial_servers(&mut state);
+            // The old listener goes first: the new one may want its port.
+            state.listening = None;
+            (network.listen.enabled && !network.offline, state.local.listen.token.clone())
+        };
+        if listen {
+            let host = if network.listen.everywhere { "0.0.0.0" } else { "127.0.0.1" };
+            let mut options = ListenOptions::new(format!("{host}:{}", network.listen.port));
+            if let Some(token) = token {
+                let token = Token::new(token).map_err(|error| {
+                    BackendError::invalid(format!("This token cannot be used: {error}."))
+                })?;
+                let mut tokens = TokenSet::new();
+                tokens.insert(token, Access::ReadWrite);
+                options.admission = Admission::Tokens(tokens);
+            }
+            let listening = self.repo.listen(options).await.map_err(|error| {
+                BackendError::new(ErrorCode::Refused, format!("Nobody can connect: {error}."))
+            })?;
+            self.lock().listening = Some(listening);
+        }
+        Ok(())
+    }
+
+    fn dial_servers(&self, state: &mut State) {
+        let wanted = state.local.servers.clone();
+        let gone: Vec<String> = state.dialers.keys().cloned().collect();
+        for address in gone {
+            // A changed token is used by dialling anew.
+            if let Some(dialer) = state.dialers.remove(&address) {
+                self.repo.hang_up(dialer);
+            }
+        }
+        for server in wanted {
+            let dialer = self.repo.dial(&server.address, server.token);
+            state.dialers.insert(server.address, dialer);
+        }
+    }
+
+    /// Tells the page of every change of a connection from now on.
+    pub(super) fn watch_connections(&self) {
+        let (me, mut changes) = (self.me.clone(), self.repo.watch_connections());
+        self.runtime.spawn(async move {
+            while changes.changed().await.is_ok() {
+                let Some(desk) = me.upgrade() else { return };
+                let mut state = desk.lock();
+                let connections = desk.connections(&mut state);
+                state.tell(AppEvent::Connections { connections });
+            }
+        });
+    }
+
+    /// The connections as they are now.
+    pub(super) fn connections(&self, state: &mut State) -> Vec<Connection> {
+        let statuses = self.repo.connections();
+        statuses.iter().map(|status| self.connection(state, status)).collect()
+    }
+
+    fn connection(&self, state: &mut State, status: &ConnectionStatus) -> Connection {
+        let (moment, elapsed) = (now(), self.begun.elapsed());
+        let phase = state_of(status);
+        let since = state.since.entry(status.address.clone()).or_insert((phase, moment));
+        if since.0 != phase {
+            *since = (phase, moment);
+        }
+        let since = since.1;
+        connection(status, &state.local.servers, &state.names, since, moment, elapsed)
+    }
+}
+
+fn check(network: &Network) -> Result<(), BackendError> {
+    if network.servers.len() > MOST_SERVERS {
+        return Err(BackendError::invalid("These are too many servers."));
+    }
+    for server in &network.servers {
+        let url: Option<tauri::Url> = server.address.parse().ok();
+        let is_socket = url.is_some_and(|url| {
+            matches!(url.scheme(), "ws" | "wss")
+                && url.host_str().is_some_and(|host| !host.is_empty())
+        });
+        if !is_socket || server.address.len() > 500 {
+            let address = &server.address;
+            return Err(BackendError::invalid(format!(
+                "{address} is not an address: it begins with ws:// or wss://."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Beyond this computer, a token is needed.
+fn check_listen(listen: &Listen, has_token: bool) -> Result<(), BackendError> {
+    let token = match &listen.token {
+        None => has_token,
+        Some(token) => !token.is_empty(),
+    };
+    if listen.enabled && listen.everywhere && !token {
+        return Err(BackendError::new(
+            ErrorCode::Refused,
+            "Letting in other computers needs a token.",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::{PlaceKind, Server};
+
+    fn network(address: &str) -> Network {
+        let server = Server {
+            address: address.to_owned(),
+            kind: PlaceKind::Server,
+            token: None,
+            has_token: false,
+        };
+        let listen =
+            Listen { enabled: true, port: 0, everywhere: true, token: None, has_token: false };
+        Network { offline: false, servers: vec![server], listen }
+    }
+
+    #[test]
+    fn takes_addresses_of_sockets_only() {
+        assert!(check(&network("wss://home.example/x")).is_ok());
+        assert!(check(&network("ws://127.0.0.1:3030")).is_ok());
+        for address in ["https://home.example", "home.example", "ws://", ""] {
+            assert!(check(&network(address)).is_err(), "{address} was taken");
+        }
+    }
+
+    #[test]
+    fn lets_other_computers_in_with_a_token_only() {
+        let mut listen = network("ws://x").listen;
+        assert!(check_listen(&listen, false).is_err());
+        assert!(check_listen(&listen, true).is_ok());
+        listen.token = Some(String::new());
+        assert!(check_listen(&listen, true).is_err());
+        listen.everywhere = false;
+        assert!(check_listen(&listen, false).is_ok());
+    }
+}

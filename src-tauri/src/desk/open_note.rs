@@ -1,0 +1,81 @@
+//! A note that is open in the window.
+
+use rejoin_document::Document;
+use rejoin_notes::editing::{Version, WindowId};
+use rejoin_repo::{DocumentEvent, DocumentHandle, Origin, Subscription};
+
+use super::edited::EditedNote;
+use super::{Sink, now};
+use crate::port::{ChangeSetJson, NoteEvent, NoteStatus, PresentPeer, RemoteOrigin, units};
+
+/// The one window of the app. The protocol would take more.
+pub(super) const WINDOW: WindowId = WindowId(0);
+
+/// A note that is open.
+pub(super) struct OpenNote {
+    pub(super) handle: DocumentHandle,
+    pub(super) events: Subscription,
+    /// None while the note is not here.
+    pub(super) edited: Option<EditedNote>,
+    pub(super) sink: Sink<NoteEvent>,
+    pub(super) title: String,
+    pub(super) status: Option<NoteStatus>,
+    pub(super) peers: Vec<PresentPeer>,
+    /// Where the next remote batch comes from.
+    pub(super) origin: (RemoteOrigin, Option<String>),
+}
+
+/// What came of the events of a note, besides changes of its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct News {
+    pub(super) status: bool,
+    pub(super) presence: bool,
+}
+
+impl OpenNote {
+    /// Takes in everything that was told so far, in its order. With the document at hand, so that
+    /// nothing can happen to it in between.
+    pub(super) fn drain(&mut self, document: &Document) -> News {
+        let mut news = News::default();
+        while let Some(event) = self.events.try_next() {
+            match event {
+                DocumentEvent::Changed { origin, patches, before, heads } => {
+                    if let Some(edited) = &mut self.edited {
+                        edited.follow(document, &before, &heads, &patches);
+                    }
+                    if let Origin::Remote(peer) = origin {
+                        self.origin = (RemoteOrigin::Peer, Some(peer.as_str().to_owned()));
+                    }
+                }
+                DocumentEvent::Status(_) => news.status = true,
+                DocumentEvent::Presence(_) => news.presence = true,
+                _ => {}
+            }
+        }
+        news
+    }
+
+    /// Sends the window what it lacks, if it is its turn to hear something.
+    pub(super) fn flush(&mut self) {
+        let batch = self.edited.as_mut().and_then(|edited| edited.flush(WINDOW, now()));
+        if let Some(batch) = batch {
+            let (origin, peer) = self.origin.clone();
+            (self.sink)(NoteEvent::Remote {
+                version: shown(batch.version),
+                changes: ChangeSetJson::from(&batch.changes),
+                origin,
+                peer,
+            });
+        }
+    }
+
+    /// The window's version.
+    pub(super) fn version(&self) -> u32 {
+        self.edited.as_ref().and_then(|edited| edited.version(WINDOW)).map_or(0, shown)
+    }
+}
+
+/// A version as the page counts it.
+pub(super) fn shown(version: Version) -> u32 {
+    units(usize::try_from(version.0).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,186 @@
+//! Opening a profile: its store, its documents, and for a new person the first ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use rejoin_notes::note::Note;
+use rejoin_notes::profile::Profile;
+use rejoin_notes::tree::{Entry, EntryKind};
+use rejoin_notes::{folder, profile, welcome};
+use rejoin_repo::{DocumentHandle, Repo, RepoOptions};
+use rejoin_storage::{ChunkStore, SqliteOptions, SqliteStore};
+
+use super::looking_back::hexadecimal;
+use super::shelf::{Shelf, item};
+use super::watching::Watch;
+use super::{Desk, State, now};
+use crate::local::{Local, LocalFile};
+use crate::port::{BackendError, ErrorCode, ItemId};
+
+impl Desk {
+    /// Opens the profile whose data lies in `folder`, or begins one there.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written or is in use, or what lies there cannot be read.
+    pub(crate) async fn open(folder: &Path) -> Result<Arc<Self>, BackendError> {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let place = folder.display();
+            BackendError::new(ErrorCode::Storage, format!("{place} cannot be written: {error}."))
+        })?;
+        let store = SqliteStore::open(&folder.join("notes.sqlite"), &SqliteOptions::default())?;
+        Self::over(Box::new(store), folder).await
+    }
+
+    /// As [`Desk::open`], with documents in another store.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer, or the folder cannot be written.
+    pub(crate) async fn over(
+        store: Box<dyn ChunkStore>,
+        folder: &Path,
+    ) -> Result<Arc<Self>, BackendError> {
+        let begun = Instant::now();
+        let file = LocalFile::in_folder(folder);
+        let mut local = file.read()?;
+        let author = author(&mut local);
+        let options = RepoOptions { author: Some(author.clone()), ..RepoOptions::default() };
+        let repo = Repo::builder(store).options(options).build().map_err(|error| {
+            BackendError::new(ErrorCode::Storage, format!("The notes cannot be opened: {error}."))
+        })?;
+        let profile = match &local.profile {
+            Some(id) => known_profile(&repo, id).await?,
+            None => {
+                let profile = first_documents(&repo).await?;
+                local.profile = Some(profile.id().to_string());
+                file.write(&local)?;
+                profile
+            }
+        };
+        let (home, trash) = roots(&profile)?;
+        let search = super::search::Search::open(folder);
+        if let Err(error) = &search {
+            tracing::warn!(%error, "the search index cannot be opened");
+        }
+        let state = State {
+            first_run: local.settings.is_none(),
+            local,
+            profile: profile.clone(),
+            shelf: Shelf::new(home.clone(), trash.clone()),
+            search: search.ok(),
+            watched: BTreeMap::new(),
+            open: BTreeMap::new(),
+            drafts: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            titled_here: BTreeSet::new(),
+            refresh_due: false,
+            shared: BTreeMap::new(),
+            dialers: BTreeMap::new(),
+            listening: None,
+            since: BTreeMap::new(),
+            names: BTreeMap::new(),
+            commits: BTreeMap::new(),
+            events: None,
+        };
+        let desk = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            repo,
+            folder: folder.to_path_buf(),
+            file,
+            author,
+            begun,
+            runtime: tokio::runtime::Handle::current(),
+            state: Mutex::new(state),
+        });
+        desk.take_up(profile, home, trash).await;
+        Ok(desk)
+    }
+
+    /// Watches the profile and everything that hangs on it, and goes online.
+    async fn take_up(&self, profile: DocumentHandle, home: ItemId, trash: ItemId) {
+        // Home is read before anything is shown, so that a start never shows an empty list.
+        for id in [&home, &trash] {
+            if let Ok(id) = super::document_id(id)
+                && let Err(error) = self.repo.find(&id).await
+            {
+                tracing::warn!(%error, "a folder of the profile is not here");
+            }
+        }
+        let network = {
+            let mut state = self.lock();
+            let (modes, default_mode) =
+                (state.local.modes.clone(), state.local.settings().default_mode);
+            state.shelf.set_modes(modes, default_mode);
+            let goes_to = state.local.goes_to.clone();
+            state.shelf.set_goes_to(goes_to);
+            self.watch(&mut state, ItemId(profile.id().to_string()), Watch::Profile);
+            self.watch(&mut state, home, Watch::Folder);
+            self.watch(&mut state, trash, Watch::Folder);
+            state.shelf.library();
+            self.share_again(&mut state);
+            state.local.network()
+        };
+        self.watch_connections();
+        if let Err(error) = self.connect(network).await {
+            tracing::warn!(message = error.message, "not everything of the network is up");
+        }
+    }
+}
+
+/// This person's mark on changes; made at the first start.
+fn author(local: &mut Local) -> Vec<u8> {
+    let known = local.author.as_deref().and_then(|text| text.parse::<uuid::Uuid>().ok());
+    let author = known.unwrap_or_else(uuid::Uuid::new_v4).into_bytes().to_vec();
+    local.author = Some(hexadecimal(&author));
+    author
+}
+
+async fn known_profile(repo: &Repo, id: &str) -> Result<DocumentHandle, BackendError> {
+    let damaged = || BackendError::new(ErrorCode::Storage, "The profile cannot be found.");
+    let id = id.parse().map_err(|_| damaged())?;
+    repo.find(&id).await.map_err(|error| {
+        BackendError::new(ErrorCode::Storage, format!("The profile cannot be opened: {error}."))
+    })
+}
+
+/// Makes the documents of a new person, and waits until they are on the disk.
+async fn first_documents(repo: &Repo) -> Result<DocumentHandle, BackendError> {
+    let (profile, home, trash, note) = (repo.create(), repo.create(), repo.create(), repo.create());
+    note.change(None, |tx| Note::create(tx, welcome::WELCOME).map(drop))??;
+    let entry = Entry {
+        name: "Welcome".to_owned(),
+        kind: EntryKind::Note,
+        url: note.url().to_string(),
+        added: now(),
+        from: None,
+    };
+    home.change(None, |tx| {
+        folder::create(tx, "Home")?;
+        folder::add(tx, &entry, 0)
+    })??;
+    trash.change(None, |tx| folder::create(tx, "Trash"))??;
+    let content = Profile {
+        home: Some(home.url().to_string()),
+        trash: Some(trash.url().to_string()),
+        ..Profile::default()
+    };
+    profile.change(None, |tx| profile::create(tx, &content))??;
+    for document in [&note, &home, &trash, &profile] {
+        document.saved().await.map_err(|error| {
+            BackendError::new(ErrorCode::Storage, format!("The first note was {error}."))
+        })?;
+    }
+    Ok(profile)
+}
+
+/// The folders that a profile names.
+pub(super) fn roots(profile: &DocumentHandle) -> Result<(ItemId, ItemId), BackendError> {
+    let content = profile.read(|document| profile::read(&document.view()))?;
+    let named = |url: Option<String>| url.as_deref().and_then(item);
+    let roots = content.and_then(|content| Some((named(content.home)?, named(content.trash)?)));
+    roots.ok_or_else(|| BackendError::invalid("This is not a profile."))
+}

@@ -1,0 +1,183 @@
+//! Where a note is and how connections are, in the page's terms.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rejoin_repo::{ConnectionPhase, ConnectionStatus, DocumentStatus};
+
+use crate::local::StoredServer;
+use crate::port::{
+    Connection, ConnectionState, DiskState, NoteStatus, Place, PlaceKind, PlaceState,
+};
+
+/// Where a note is. `unsaved_draft`: a draft is not on the disk yet. `names`: what peers called
+/// themselves, by their peer id.
+pub(crate) fn note_status(
+    status: &DocumentStatus,
+    unsaved_draft: bool,
+    servers: &[StoredServer],
+    names: &BTreeMap<String, String>,
+    now: i64,
+) -> NoteStatus {
+    let disk = match &status.disk.error {
+        Some(message) => DiskState::Failed { message: message.clone(), at: now },
+        None if !status.disk.is_all || unsaved_draft => DiskState::Saving,
+        None => DiskState::Saved { at: status.disk.at.map_or(now, milliseconds) },
+    };
+    let mut places = Vec::new();
+    for peer in &status.peers {
+        let durable = status
+            .servers
+            .iter()
+            .find(|server| Some(&server.storage_id) == peer.storage_id.as_ref());
+        let known = peer.url.as_deref().and_then(|url| of_address(servers, url));
+        let state = if durable.is_some_and(|server| server.has_all) {
+            PlaceState::Saved
+        } else if peer.has_all {
+            PlaceState::Received
+        } else {
+            PlaceState::Behind
+        };
+        let own_name = || names.get(peer.peer.as_str()).cloned();
+        let name = peer.url.as_deref().map(host).map(str::to_owned).or_else(own_name);
+        places.push(Place {
+            name: name.unwrap_or_else(|| "Someone nearby".to_owned()),
+            kind: known.map_or(PlaceKind::Peer, |server| server.kind),
+            state,
+            at: durable.map(|server| server.at).or(peer.at).map(milliseconds),
+        });
+    }
+    NoteStatus { disk, places }
+}
+
+/// A connection for the page. `since`: since when it has been in this state, as was observed here.
+/// `elapsed` is the present in the terms in which the next attempt is told.
+pub(crate) fn connection(
+    status: &ConnectionStatus,
+    servers: &[StoredServer],
+    names: &BTreeMap<String, String>,
+    since: i64,
+    now: i64,
+    elapsed: Duration,
+) -> Connection {
+    let known = of_address(servers, &status.address);
+    let own_name = status.peer.as_ref().and_then(|peer| names.get(peer.as_str()).cloned());
+    let incoming = status.dialer.is_none();
+    let name = if incoming { own_name } else { None };
+    let wait = match status.phase {
+        ConnectionPhase::Waiting(at) => Some(at.saturating_sub(elapsed).as_millis()),
+        _ => None,
+    };
+    Connection {
+        id: if incoming { format!("from {}", status.address) } else { status.address.clone() },
+        address: status.address.clone(),
+        name: name.unwrap_or_else(|| host(&status.address).to_owned()),
+        kind: known.map_or(PlaceKind::Peer, |server| server.kind),
+        incoming,
+        state: state(status),
+        since,
+        last_error: status.last_error.clone(),
+        next_retry: wait.map(|wait| now + i64::try_from(wait).unwrap_or(i64::MAX / 2)),
+    }
+}
+
+/// How a connection is. A refusal at the door waits like a failure, but dialling again is no help.
+pub(crate) fn state(status: &ConnectionStatus) -> ConnectionState {
+    match status.phase {
+        ConnectionPhase::Connected => ConnectionState::Connected,
+        ConnectionPhase::Connecting => ConnectionState::Connecting,
+        ConnectionPhase::Offline => ConnectionState::Offline,
+        ConnectionPhase::Waiting(_) => {
+            let refused = |error: &String| error.contains("401") || error.contains("403");
+            if status.last_error.as_ref().is_some_and(refused) {
+                ConnectionState::Refused
+            } else {
+                ConnectionState::Waiting
+            }
+        }
+    }
+}
+
+fn of_address<'a>(servers: &'a [StoredServer], address: &str) -> Option<&'a StoredServer> {
+    servers.iter().find(|server| server.address == address)
+}
+
+/// The host and port of an address, as people know a server.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or(rest)
+}
+
+fn milliseconds(at: u64) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rejoin_repo::{Availability, PeerId, StorageId};
+    use rejoin_sync::{DiskStatus, PeerStatus, ServerStatus};
+
+    use super::*;
+
+    fn server() -> StoredServer {
+        let address = "ws://home.example:3030/".to_owned();
+        StoredServer { address, kind: PlaceKind::Server, token: None }
+    }
+
+    fn status(received: bool, durable: Option<bool>) -> DocumentStatus {
+        let storage_id = StorageId::new("store").unwrap();
+        let peer = PeerId::new("server").unwrap();
+        let report = |has_all| ServerStatus {
+            storage_id: storage_id.clone(),
+            peer: peer.clone(),
+            heads: Vec::new(),
+            has_all,
+            at: 5,
+        };
+        DocumentStatus {
+            availability: Availability::Ready,
+            heads: Vec::new(),
+            disk: DiskStatus {
+                heads: Vec::new(),
+                is_all: true,
+                at: Some(3),
+                error: None,
+                unread_chunks: 0,
+            },
+            is_held_back: false,
+            servers: durable.map(report).into_iter().collect(),
+            peers: vec![PeerStatus {
+                peer: peer.clone(),
+                storage_id: Some(storage_id.clone()),
+                url: Some(server().address),
+                has_all: received,
+                at: Some(4),
+                problem: None,
+            }],
+            refused: 0,
+            queued: 0,
+        }
+    }
+
+    #[track_caller]
+    fn place(status: &DocumentStatus) -> Place {
+        note_status(status, false, &[server()], &BTreeMap::new(), 9).places[0].clone()
+    }
+
+    #[test]
+    fn a_note_is_saved_on_a_server_only_by_its_own_word() {
+        assert_eq!(place(&status(true, None)).state, PlaceState::Received);
+        assert_eq!(place(&status(true, Some(false))).state, PlaceState::Received);
+        assert_eq!(place(&status(true, Some(true))).state, PlaceState::Saved);
+        assert_eq!(place(&status(false, None)).state, PlaceState::Behind);
+        assert_eq!(place(&status(true, None)).name, "home.example:3030");
+        assert_eq!(place(&status(true, None)).kind, PlaceKind::Server);
+    }
+
+    #[test]
+    fn a_draft_in_memory_is_not_saved() {
+        let told = |draft| note_status(&status(true, None), draft, &[], &BTreeMap::new(), 9).disk;
+        assert_eq!(told(false), DiskState::Saved { at: 3 });
+        assert_eq!(told(true), DiskState::Saving);
+    }
+}
