@@ -66,6 +66,14 @@ impl DraftTransaction<'_> {
     }
 }
 
+impl<'a> Transaction<'a> {
+    /// A transaction whose operations go on where the draft ends.
+    pub(crate) fn for_draft(doc: &'a mut Document) -> Self {
+        let next = doc.draft.as_ref().map_or(1, |draft| draft.next);
+        Self::on_draft(doc, next)
+    }
+}
+
 /// The actor of a journal, which is no change: it is never applied.
 const JOURNAL_ACTOR: &[u8] = b"draft";
 
@@ -74,8 +82,7 @@ impl Document {
     ///
     /// Object ids made here are valid until the draft is committed.
     pub fn draft_transaction(&mut self) -> DraftTransaction<'_> {
-        let next = self.draft.as_ref().map_or(1, |draft| draft.next);
-        DraftTransaction(Transaction::on_draft(self, next))
+        DraftTransaction(Transaction::for_draft(self))
     }
 
     /// How many operations the draft has; 0 without a draft.

@@ -201,6 +201,10 @@ impl OpLog {
         object_id: impl Fn(ObjectIndex) -> OpId,
         out: &mut Vec<OpRun<'a>>,
     ) {
+        // An empty change may lie within a run that typing went on with.
+        if from >= to {
+            return;
+        }
         let runs = self.actor(actor);
         let start = runs.partition_point(|run| run.counter + run.count() <= from);
         for run in &runs[start..] {

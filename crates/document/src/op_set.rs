@@ -108,12 +108,16 @@ impl OpSet {
 
     fn shows(&self, register: &Register, op: &RegisterOp, clock: Option<&Clock>) -> bool {
         let covers = |id: OpId| clock.is_none_or(|clock| clock.covers(id));
+        // An increment adds to a counter and replaces any other value that stood beside it.
+        let adds = |id: OpId| self.is_counter(op) && self.increment_in(register, id).is_some();
         covers(op.id)
             && self.action(op) != Action::Increment
-            && !op
-                .successors
-                .iter()
-                .any(|id| covers(*id) && self.increment_in(register, *id).is_none())
+            && !op.successors.iter().any(|id| covers(*id) && !adds(*id))
+    }
+
+    fn is_counter(&self, op: &RegisterOp) -> bool {
+        const COUNTER: u8 = 8;
+        self.action(op) == Action::Set && self.raw_value(op).code == COUNTER
     }
 
     /// The increment with this id in a register.

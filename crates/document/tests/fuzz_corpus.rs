@@ -1,5 +1,10 @@
-//! Replays the fuzzer's seeds and past crashes.
+//! Replays the fuzzer's seeds and past crashes, and runs its checks on random input.
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+#[path = "../../../fuzz/src/changes.rs"]
+pub mod changes;
 #[path = "../../../fuzz/src/documents.rs"]
 pub mod documents;
 
@@ -23,4 +28,22 @@ fn bytes_to_load_hold_all_checks() {
 #[test]
 fn changes_to_apply_hold_all_checks() {
     replay("apply_change", documents::apply_change);
+}
+
+#[test]
+fn changes_of_anybody_hold_all_checks() {
+    replay("changes", changes::check);
+}
+
+#[test]
+fn random_changes_of_anybody_hold_all_checks() {
+    let variable = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let count = variable("ITERATIONS").unwrap_or(300);
+    let seeds = variable("SEED").map_or(0..count, |seed| seed..seed + 1);
+    for seed in seeds {
+        eprintln!("SEED={seed}");
+        let mut script = vec![0; 800];
+        ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut script);
+        changes::check(&script);
+    }
 }
