@@ -145,6 +145,13 @@ impl Repo {
         }))
     }
 
+    /// The number of documents that are in memory here.
+    pub fn documents_in_memory(&self) -> usize {
+        self.core.look(|state| {
+            state.hub.documents().filter(|id| state.hub.document(id).is_some()).count()
+        })
+    }
+
     /// Deletes a document here. Others keep theirs; it is not taken back from them.
     pub fn delete(&self, id: &DocumentId) {
         self.core.with(|state, now| {

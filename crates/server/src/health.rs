@@ -25,6 +25,7 @@ pub(crate) fn answer_for(repo: Repo, stopping: Arc<AtomicBool>) -> Health {
             "storageId": repo.storage_id().as_str(),
             "storageError": storage_error,
             "connections": open,
+            "documentsInMemory": repo.documents_in_memory(),
         });
         HttpAnswer {
             status: if status == "ok" { 200 } else { 503 },
