@@ -1,5 +1,6 @@
 // Notes to look at in a browser, without the app. The address says which situation:
-// ?first-run, ?empty, ?offline, ?refused, ?disk, ?slow, ?many, ?alone.
+// ?first-run, ?empty, ?offline, ?refused, ?waiting, ?disk, ?slow, ?many, ?alone; ?large=10 opens a
+// note of ten megabytes in which someone else types a hundred characters a second.
 
 import { ChangeSet } from "@codemirror/state";
 import type { Backend } from "./backend";
@@ -97,6 +98,8 @@ export function sampleBackend(parameters: URLSearchParams): Backend {
     for (let i = 0; i < 10_000; i += 1) world.addNote(`many-${i}`, `# Note ${i}\n\nNumber ${i} of many.\n`, i % 3 ? old : work, { updated: now - i * minute });
   }
 
+  if (has("large")) large(world, Number(parameters.get("large") || "1"));
+
   past(shared, now);
   write(reading, reading.shared.length, "- Seeing like a State\n", ben, now - 25 * hour);
   const note = world.notes.get("groceries");
@@ -193,6 +196,14 @@ function company(world: MemoryWorld, document: MemoryDocument): void {
       if (text) cut(document, text, ana, world.now());
     }
   }, 220);
+}
+
+function large(world: MemoryWorld, megabytes: number): void {
+  const paragraph = "Some words that make a **line** of a note, with a [link](https://example.org) in it.\n\n";
+  const text = `# Large\n\n${paragraph.repeat(Math.round((megabytes * 1_000_000) / paragraph.length))}`;
+  const document = world.addNote("large", text, world.home, { updated: Date.now() + hour });
+  let typed = 0;
+  setInterval(() => write(document, 200 + typed++, "x", ana, world.now()), 10);
 }
 
 function place(window: DocumentWindow, anchor: number, head: number): void {

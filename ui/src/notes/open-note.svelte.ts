@@ -30,7 +30,10 @@ export interface NoteSurroundings {
 
 export type LoadState = { kind: "loading" } | { kind: "ready" } | { kind: "failed"; message: string };
 
+/** Milliseconds after which words are counted: while one types, or, in long notes, after one has paused. */
 const wordDelay = 250;
+const wordPause = 1500;
+const longNote = 100_000;
 
 export class OpenNote {
   readonly id: ItemId;
@@ -211,12 +214,20 @@ export class OpenNote {
 
   private changed(view: EditorView): void {
     const { main } = view.state.selection;
-    if (main.empty !== (this.selectedWords === 0)) this.countWords();
+    if (main.empty && this.selectedWords > 0) this.selectedWords = 0;
     this.keepInSight();
-    this.wordTimer ??= setTimeout(() => {
+    const long = view.state.doc.length > longNote;
+    if (long && this.wordTimer) {
+      clearTimeout(this.wordTimer);
       this.wordTimer = null;
-      this.countWords();
-    }, wordDelay);
+    }
+    this.wordTimer ??= setTimeout(
+      () => {
+        this.wordTimer = null;
+        this.countWords();
+      },
+      long ? wordPause : wordDelay,
+    );
   }
 
   private countWords(): void {

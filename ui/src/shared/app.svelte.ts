@@ -5,8 +5,10 @@ import type {
   AppEvent,
   Connection,
   ItemId,
+  LibraryChange,
   Mode,
   Network,
+  NoteEntry,
   Notice,
   NoticeLevel,
   Settings,
@@ -49,6 +51,8 @@ export interface WelcomeChoice {
 
 const toastTime = 6000;
 const noticeLimit = 50;
+/** Milliseconds. */
+const gatherTime = 1000;
 const openKey = "rejoin.open";
 
 export class App {
@@ -77,6 +81,8 @@ export class App {
   announcement = $state("");
   now = $state(Date.now());
   private nextToast = 1;
+  private readonly gathered = new Map<ItemId, NoteEntry>();
+  private gathering: ReturnType<typeof setTimeout> | null = null;
 
   constructor(backend: Backend) {
     this.backend = backend;
@@ -123,8 +129,7 @@ export class App {
   private receive(event: AppEvent): void {
     switch (event.kind) {
       case "library":
-        this.library = applyChange(this.library, event.change);
-        if (this.note && event.change.removed.includes(this.note.id)) this.closeNote();
+        this.takeIn(event.change);
         break;
       case "connections":
         this.connections = event.connections;
@@ -140,6 +145,29 @@ export class App {
         this.toast(event.notice.message, event.notice.level, null);
         break;
     }
+  }
+
+  /**
+   * Typing changes a note's entry many times a second, and the list of ten thousand notes is not
+   * made anew each time: such changes are gathered.
+   */
+  private takeIn(change: LibraryChange): void {
+    const onlyNotes = change.folders.length === 0 && change.removed.length === 0 && change.trash === null;
+    const renamed = change.notes.some((note) => {
+      const known = this.library.notes.get(note.id);
+      return !known || known.title !== note.title || known.pinned !== note.pinned || known.available !== note.available;
+    });
+    for (const note of change.notes) this.gathered.set(note.id, note);
+    if (onlyNotes && !renamed) this.gathering ??= setTimeout(() => this.applyGathered(), gatherTime);
+    else this.applyGathered({ ...change, notes: [] });
+    if (this.note && change.removed.includes(this.note.id)) this.closeNote();
+  }
+
+  private applyGathered(change: LibraryChange = { folders: [], notes: [], removed: [], trash: null }): void {
+    if (this.gathering) clearTimeout(this.gathering);
+    this.gathering = null;
+    this.library = applyChange(this.library, { ...change, notes: [...this.gathered.values()] });
+    this.gathered.clear();
   }
 
   // --- opening --------------------------------------------------------------------
