@@ -210,7 +210,7 @@ export class MemoryBackend implements Backend {
       connections: world.connections,
       dataFolder: "~/.local/share/rejoin",
       version: "0.1.0",
-      firstRun: world.options.firstRun ?? false,
+      firstRun: (world.options.firstRun ?? false) && world.settings.name === "",
     });
   }
 

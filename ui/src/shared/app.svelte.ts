@@ -105,7 +105,7 @@ export class App {
     }
   }
 
-  /** Ends the first run with what the person chose, and opens the first note. */
+  /** Ends the first run with what the person chose, and opens the first note, which the backend has written. */
   async welcome(choice: WelcomeChoice): Promise<void> {
     await this.backend.setSettings({ ...this.settings, name: choice.name, colour: choice.colour });
     this.settings = { ...this.settings, name: choice.name, colour: choice.colour };
@@ -116,14 +116,11 @@ export class App {
       await this.backend.setSharing(this.library.home, [address]);
     }
     if (choice.profile) {
-      await this.backend.openLink({ link: choice.profile, target: "profile", parent: null });
-      this.phase = { kind: "ready" };
+      await this.openLink(choice.profile, "profile");
       return;
     }
-    const { home } = this.library;
-    const id = await this.backend.create({ kind: "note", parent: home, title: strings.welcome.noteTitle, text: strings.welcome.note });
     this.phase = { kind: "ready" };
-    await this.openNote(id);
+    await this.reopenLast();
   }
 
   private receive(event: AppEvent): void {
@@ -229,7 +226,11 @@ export class App {
 
   async openLink(link: string, target: "item" | "profile"): Promise<void> {
     const id = await this.backend.openLink({ link: link.trim(), target, parent: null });
-    if (target === "item" && this.library.notes.has(id)) await this.openNote(id);
+    if (target === "profile") {
+      // Another profile is another home: everything is read anew.
+      this.closeNote();
+      await this.start();
+    } else if (this.library.notes.has(id)) await this.openNote(id);
   }
 
   // --- changing the library ---------------------------------------------------------

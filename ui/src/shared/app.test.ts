@@ -44,8 +44,9 @@ afterEach(async () => {
 });
 
 async function start(options: MemoryWorldOptions = {}): Promise<void> {
-  world = new MemoryWorld({ settings: { name: "Kim" }, ...options });
-  if (!options.firstRun) {
+  world = new MemoryWorld({ settings: { name: options.firstRun ? "" : "Kim" }, ...options });
+  if (options.firstRun) world.addNote("welcome", "# Welcome\n", world.home);
+  else {
     world.addNote("a", "# Apples\n\nSee [[Bread]].\n", world.home, { updated: 2 });
     world.addNote("b", "# Bread\n", world.home, { updated: 1 });
     world.addFolder("work", "Work", world.home);
@@ -199,7 +200,7 @@ describe("the window", () => {
     expect(app.phase.kind).toBe("welcome");
     await app.welcome({ name: "Kim", colour: 2, server: null, profile: null });
     await rest();
-    expect(app.note?.title).toBe(strings.welcome.noteTitle);
+    expect(app.note?.title).toBe("Welcome");
     expect(world.network.servers).toEqual([]);
     expect(world.folder(world.home).goesTo).toEqual([]);
     expect(world.settings).toMatchObject({ name: "Kim", colour: 2 });
@@ -210,6 +211,14 @@ describe("the window", () => {
     await app.welcome({ name: "Kim", colour: 2, server: { address: "wss://a.example", token: "t" }, profile: null });
     expect(world.folder(world.home).goesTo).toEqual(["wss://a.example"]);
     expect(world.network.servers[0]).toMatchObject({ address: "wss://a.example", hasToken: true, token: null });
+  });
+
+  test("reads everything anew when it takes over a profile", async () => {
+    await start({ firstRun: true });
+    await app.welcome({ name: "Kim", colour: 2, server: null, profile: "automerge:2NHRxGzKPkYJrqsSDkdmTQcJ9hFf" });
+    await rest();
+    expect(app.phase.kind).toBe("ready");
+    expect(app.note?.title).toBe("Welcome");
   });
 
   test("says when it cannot start, and tries again", async () => {
