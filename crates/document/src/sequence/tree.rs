@@ -241,6 +241,7 @@ impl Sequences {
                 self.add(place.leaf, run.summary());
                 return Place { run: at - 1, offset, ..place };
             }
+            self.index.append(run.id.actor, run.id.counter, place.leaf);
             return self.splice(place.leaf, at, 0, &[run], Some(run.id));
         }
         let here = leaf.runs[at];
@@ -249,6 +250,7 @@ impl Sequences {
         }
         let (left, right) = here.split(place.offset, buffer);
         let right = self.with_own_several(right, place.offset);
+        self.index.append(run.id.actor, run.id.counter, place.leaf);
         self.splice(place.leaf, at, 1, &[left, run, right], Some(run.id))
     }
 
@@ -496,11 +498,6 @@ impl Sequences {
         }
         let overfull = runs.len() > MAX_RUNS;
         self.add(leaf, difference);
-        if let Some(id) = wanted
-            && self.index.get(id.actor, id.counter) != Some(leaf)
-        {
-            self.index.append(id.actor, id.counter, leaf);
-        }
         let mut place = Place { leaf, run: from, offset: 0 };
         if overfull {
             let right = self.split_leaf(leaf);
