@@ -330,10 +330,10 @@ impl OpSet {
         if matches!(op.action, Action::Delete | Action::Increment) || !op.predecessors.is_empty() {
             return Err(InvalidOp::WrongKey);
         }
-        if op.action == Action::Mark && op.mark_name.is_none() {
-            self.check_mark_end(sequence, id)?;
-        }
         let place = self.place_after(sequence, id, after)?;
+        if op.action == Action::Mark && op.mark_name.is_none() {
+            self.check_mark_end(sequence, id, place)?;
+        }
         let mut register = Register::new();
         self.log_and_add(object, &mut register, id, op, ParentKey::Element(id));
         let number = self.specials.len() as u32;
@@ -356,17 +356,29 @@ impl OpSet {
         Ok(())
     }
 
-    /// A mark's end has the id after its begin's, in the same sequence.
-    fn check_mark_end(&self, sequence: SequenceId, id: OpId) -> Result<(), InvalidOp> {
+    /// A mark's end has the id after its begin's, and comes behind it in the same sequence.
+    fn check_mark_end(
+        &self,
+        sequence: SequenceId,
+        id: OpId,
+        end: Place,
+    ) -> Result<(), InvalidOp> {
         let begin = OpId::new(id.counter.saturating_sub(1), id.actor);
-        let matched = self.sequences.find(begin).is_some_and(|place| {
-            self.sequences.sequence_of(place.leaf) == sequence
-                && self
-                    .sequences
-                    .run_at(place)
-                    .is_some_and(|(_, run)| matches!(run.kind, RunKind::Mark { .. }))
+        let place = self.sequences.find(begin).ok_or(InvalidOp::UnmatchedMark)?;
+        let begins = self.sequences.run_at(place).is_some_and(|(_, run)| {
+            matches!(run.kind, RunKind::Mark { .. })
+                && self.register_of(run).first().is_some_and(|op| match op.source {
+                    Source::Stored(number) => self.log.others[number as usize].mark_name.is_some(),
+                    Source::Text(_) => false,
+                })
         });
-        if matched { Ok(()) } else { Err(InvalidOp::UnmatchedMark) }
+        let is_behind = if place.leaf == end.leaf {
+            (place.run, place.offset) < (end.run, end.offset)
+        } else {
+            self.sequences.sequence_of(place.leaf) == sequence
+                && self.sequences.leaf_follows(sequence, place.leaf, end.leaf)
+        };
+        if begins && is_behind { Ok(()) } else { Err(InvalidOp::UnmatchedMark) }
     }
 
     fn integrate_element_op(
