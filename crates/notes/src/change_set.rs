@@ -149,6 +149,11 @@ impl ChangeSet {
         text_diff::between(before, after)
     }
 
+    /// A change from `before` to `after` that replaces whole lines.
+    pub fn between_lines(before: &str, after: &str) -> Self {
+        text_diff::between_lines(before, after)
+    }
+
     /// The sections, which cover the old text from end to end.
     pub fn sections(&self) -> &[Section] {
         &self.sections

@@ -186,9 +186,11 @@ proptest! {
     fn a_difference_leads_from_one_text_to_the_other(
         before in wide_text(), after in wide_text()
     ) {
-        for changes in
-            [ChangeSet::between(&before, &after), ChangeSet::replacement(&before, &after)]
-        {
+        for changes in [
+            ChangeSet::between(&before, &after),
+            ChangeSet::between_lines(&before, &after),
+            ChangeSet::replacement(&before, &after),
+        ] {
             assert_normal(&changes);
             prop_assert_eq!(&changes.apply(&before).unwrap(), &after);
         }

@@ -6,12 +6,24 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{ChangeSet, utf16_len};
 
+/// See [`ChangeSet::between_lines`].
+pub(super) fn between_lines(before: &str, after: &str) -> ChangeSet {
+    let mut changes = ChangeSet::default();
+    walk(&lines(before), &lines(after), &mut changes, |old, new, changes| {
+        changes.insert(&new.concat());
+        changes.delete(utf16_len(&old.concat()));
+    });
+    changes
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
 /// See [`ChangeSet::between`].
 pub(super) fn between(before: &str, after: &str) -> ChangeSet {
-    let old: Vec<&str> = before.split_inclusive('\n').collect();
-    let new: Vec<&str> = after.split_inclusive('\n').collect();
     let mut changes = ChangeSet::default();
-    walk(&old, &new, &mut changes, |old, new, changes| {
+    walk(&lines(before), &lines(after), &mut changes, |old, new, changes| {
         let old_words: Vec<&str> = old.iter().flat_map(|line| line.split_word_bounds()).collect();
         let new_words: Vec<&str> = new.iter().flat_map(|line| line.split_word_bounds()).collect();
         walk(&old_words, &new_words, changes, |old, new, changes| {

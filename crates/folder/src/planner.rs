@@ -1,0 +1,266 @@
+//! What is to be done so that files and notes say the same: a pure function of both and of what is
+//! remembered.
+//!
+//! One plan does not always reach the goal: an edit taken from a file shows in the note first, and
+//! the next plan writes the note back. When files and notes agree, the plan is empty.
+
+mod edit;
+mod matching;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rejoin_notes::change_set::ChangeSet;
+
+use crate::file_path::{FilePath, TRASH, same_name};
+use crate::file_text::{FileText, Form, LeftAlone};
+use crate::memory::{Memory, NoteId, Remembered};
+
+/// The folder's files, as scanned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Disk {
+    /// Every file that may be a note.
+    pub files: BTreeMap<FilePath, Result<FileText, LeftAlone>>,
+    /// The ids that the folder holds beside its files.
+    pub ids: BTreeMap<FilePath, NoteId>,
+}
+
+/// A note, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteNow {
+    /// Its text.
+    pub text: String,
+    /// What it is called.
+    pub title: String,
+    /// The titles of the folders it is in, from the mirrored folder down.
+    pub folders: Vec<String>,
+    /// Whether it is in the trash.
+    pub is_trashed: bool,
+}
+
+/// One thing to do. Those for a file name what it must hold; when it does not, a new plan is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Take an edit of the file into the note.
+    Edit {
+        /// The note.
+        note: NoteId,
+        /// The edit, for the note's text as it was planned with.
+        changes: ChangeSet,
+        /// What the file says.
+        read: FileText,
+        /// Whether the edit was made on an older text, so that a person should look at it.
+        review: bool,
+    },
+    /// Write the note's text to its file.
+    Write {
+        /// The note.
+        note: NoteId,
+        /// The file.
+        path: FilePath,
+        /// What it is to say.
+        text: FileText,
+        /// What it says before; nothing when it must not be there.
+        expected: Option<FileText>,
+    },
+    /// Give the note's file another name or place, which is free.
+    Rename {
+        /// The note.
+        note: NoteId,
+        /// Where the file is.
+        from: FilePath,
+        /// Where it is to be.
+        to: FilePath,
+    },
+    /// Make a note of a file.
+    Create {
+        /// The file.
+        path: FilePath,
+        /// What it says.
+        read: FileText,
+    },
+    /// Remember that this is the note's file; nothing else changes.
+    Adopt {
+        /// The note.
+        note: NoteId,
+        /// The file.
+        path: FilePath,
+        /// What it says.
+        read: FileText,
+    },
+    /// Put the note where its file was moved to.
+    Place {
+        /// The note.
+        note: NoteId,
+        /// Where its file is.
+        path: FilePath,
+        /// The directories it is in, from the folder down; the trash is not among them.
+        folders: Vec<String>,
+        /// Whether that is in the trash.
+        is_trashed: bool,
+    },
+    /// Put the note whose file was deleted into the trash.
+    Trash {
+        /// The note.
+        note: NoteId,
+    },
+    /// Remember that the file of a note in the trash was deleted.
+    Forget {
+        /// The note.
+        note: NoteId,
+    },
+}
+
+/// What to do, in order, and what not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// What to do.
+    pub actions: Vec<Action>,
+    /// Files that are no notes, and why.
+    pub left_alone: BTreeMap<FilePath, LeftAlone>,
+    /// How many files are gone, when these are too many to be believed; then nothing is done.
+    pub too_many_gone: Option<usize>,
+}
+
+/// What a plan may assume beside files and notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PlanOptions {
+    /// How many files went in the last minute before this plan.
+    pub gone_lately: usize,
+    /// The person said that files which are gone are meant to be gone.
+    pub deletions_confirmed: bool,
+}
+
+/// More files than this, and more than a tenth of all, do not go within a minute by intention.
+const MANY: usize = 20;
+
+/// Compares files and notes with what is remembered.
+pub fn plan(
+    disk: &Disk,
+    notes: &BTreeMap<NoteId, NoteNow>,
+    memory: &Memory,
+    options: PlanOptions,
+) -> Plan {
+    let matched = matching::match_files(disk, notes, memory);
+    let mut plan = Plan::default();
+    for (path, file) in &disk.files {
+        if let Err(reason) = file {
+            plan.left_alone.insert(path.clone(), *reason);
+        }
+    }
+    let known = memory.notes.values().filter(|remembered| !remembered.is_deleted).count();
+    let gone = matched.gone.len() + options.gone_lately;
+    if gone > MANY && gone * 10 > known && !options.deletions_confirmed {
+        plan.too_many_gone = Some(gone);
+        return plan;
+    }
+    let mut taken: BTreeSet<String> =
+        disk.files.keys().map(|path| path.as_str().to_lowercase()).collect();
+    for note in &matched.gone {
+        let trashed = notes.get(note).is_some_and(|note| note.is_trashed);
+        let note = note.clone();
+        plan.actions.push(if trashed { Action::Forget { note } } else { Action::Trash { note } });
+    }
+    for (note, path) in &matched.files {
+        let (Some(now), Some(Ok(read))) = (notes.get(note), disk.files.get(path)) else { continue };
+        let remembered = memory.notes.get(note);
+        plan_file(note, now, path, read, remembered, &mut taken, &mut plan.actions);
+    }
+    for (note, now) in notes {
+        let wanted = match memory.notes.get(note) {
+            None => true,
+            // A note that was taken out of the trash has a file again.
+            Some(remembered) => remembered.is_deleted && !now.is_trashed,
+        };
+        if wanted && !matched.files.contains_key(note) {
+            let path = free_path(now, &mut taken);
+            let form = memory.notes.get(note).map_or(Form::default(), |it| it.form);
+            let text = FileText { text: now.text.clone(), form };
+            plan.actions.push(Action::Write { note: note.clone(), path, text, expected: None });
+        }
+    }
+    for path in &matched.new {
+        if let Some(Ok(read)) = disk.files.get(path) {
+            plan.actions.push(Action::Create { path: path.clone(), read: read.clone() });
+        }
+    }
+    plan
+}
+
+/// Plans for a note that has a file.
+fn plan_file(
+    note: &NoteId,
+    now: &NoteNow,
+    path: &FilePath,
+    read: &FileText,
+    remembered: Option<&Remembered>,
+    taken: &mut BTreeSet<String>,
+    actions: &mut Vec<Action>,
+) {
+    let note = note.clone();
+    let Some(remembered) = remembered else {
+        if read.text != now.text {
+            let changes = edit::without_base(&read.text, &now.text);
+            actions.push(Action::Edit {
+                note: note.clone(),
+                changes,
+                read: read.clone(),
+                review: true,
+            });
+        }
+        actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
+        return;
+    };
+    let edit = edit::of_file(&read.text, remembered, &now.text);
+    if !edit.changes.is_identity() || remembered.form != read.form {
+        actions.push(Action::Edit {
+            note: note.clone(),
+            changes: edit.changes,
+            read: read.clone(),
+            review: edit.is_stale,
+        });
+    } else if read.text != now.text {
+        let text = FileText { text: now.text.clone(), form: read.form };
+        actions.push(Action::Write {
+            note: note.clone(),
+            path: path.clone(),
+            text,
+            expected: Some(read.clone()),
+        });
+    }
+    if *path != remembered.path {
+        let mut folders = path.folders();
+        if path.is_trash() {
+            folders.remove(0);
+        }
+        let is_trashed = path.is_trash();
+        actions.push(Action::Place { note, path: path.clone(), folders, is_trashed });
+    } else if now.is_trashed != remembered.is_trashed || now.folders != remembered.folders {
+        let to = free_path(now, taken);
+        actions.push(Action::Rename { note, from: path.clone(), to });
+    } else if !same_name(&now.title, &remembered.title)
+        && same_name(path.stem(), &remembered.title)
+        && !same_name(path.stem(), &now.title)
+    {
+        // The file was named after the note and not by a person, so it follows the note's title.
+        let mut folders = path.folders();
+        if path.is_trash() {
+            folders.remove(0);
+        }
+        let to = free_path(&NoteNow { folders, ..now.clone() }, taken);
+        actions.push(Action::Rename { note, from: path.clone(), to });
+    }
+}
+
+fn free_path(now: &NoteNow, taken: &mut BTreeSet<String>) -> FilePath {
+    let path = if now.is_trashed {
+        FilePath::in_trash(&now.title, |path| taken.contains(path))
+    } else {
+        FilePath::free(&now.folders, &now.title, |path| taken.contains(path))
+    };
+    debug_assert_eq!(path.is_trash(), now.is_trashed, "{TRASH} is for what is in the trash");
+    taken.insert(path.as_str().to_lowercase());
+    path
+}
+
+#[cfg(test)]
+mod tests;

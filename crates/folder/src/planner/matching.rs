@@ -1,0 +1,103 @@
+//! Which file belongs to which note.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Disk, NoteNow};
+use crate::file_path::{FilePath, safe_name};
+use crate::memory::{Memory, NoteId};
+
+/// What belongs together, and what to nothing.
+#[derive(Debug, Default)]
+pub(super) struct Matched {
+    /// The file of each note that has one.
+    pub(super) files: BTreeMap<NoteId, FilePath>,
+    /// Notes whose file is gone.
+    pub(super) gone: BTreeSet<NoteId>,
+    /// Files that belong to no note.
+    pub(super) new: BTreeSet<FilePath>,
+}
+
+/// A file is a note's by its place, then by its id, then by its content (it was moved or renamed).
+/// A copy is nobody's.
+pub(super) fn match_files(
+    disk: &Disk,
+    notes: &BTreeMap<NoteId, NoteNow>,
+    memory: &Memory,
+) -> Matched {
+    let mut matched = Matched::default();
+    let mut free: BTreeSet<&FilePath> = disk.files.keys().collect();
+    let mut missing: Vec<&NoteId> = Vec::new();
+    for (note, remembered) in &memory.notes {
+        if free.remove(&remembered.path) {
+            matched.files.insert(note.clone(), remembered.path.clone());
+        } else if !remembered.is_deleted {
+            missing.push(note);
+        }
+    }
+    let by_id = |free: &BTreeSet<&FilePath>, note: &NoteId| {
+        let mut paths = disk.ids.iter().filter(|(path, id)| *id == note && free.contains(path));
+        paths.next().map(|(path, _)| path.clone())
+    };
+    for note in missing {
+        let path = by_id(&free, note).or_else(|| by_content(&free, disk, memory, note));
+        match path {
+            Some(path) => {
+                free.remove(&path);
+                matched.files.insert(note.clone(), path);
+            }
+            // A note that is not in the list now may only not have been read yet.
+            None if notes.contains_key(note) => {
+                matched.gone.insert(note.clone());
+            }
+            None => {}
+        }
+    }
+    // A note whose file somebody deleted from the trash, and that came back.
+    let deleted = memory.notes.iter().filter(|(_, it)| it.is_deleted).map(|(note, _)| note);
+    let unknown = notes.keys().filter(|note| !memory.notes.contains_key(note));
+    for note in unknown.chain(deleted) {
+        if matched.files.contains_key(note) {
+            continue;
+        }
+        let path = by_id(&free, note).or_else(|| by_place(&free, disk, notes.get(note)?));
+        if let Some(path) = path {
+            free.remove(&path);
+            matched.files.insert(note.clone(), path);
+        }
+    }
+    let is_text = |path: &&FilePath| matches!(disk.files.get(path), Some(Ok(_)));
+    matched.new = free.into_iter().filter(is_text).cloned().collect();
+    matched
+}
+
+/// The free file that says what the note's file said last; one with the same name before others.
+fn by_content(
+    free: &BTreeSet<&FilePath>,
+    disk: &Disk,
+    memory: &Memory,
+    note: &NoteId,
+) -> Option<FilePath> {
+    let remembered = memory.notes.get(note)?;
+    let held = &remembered.newest()?.text;
+    let says_it = |path: &&&FilePath| match disk.files.get(**path) {
+        Some(Ok(read)) => read.text == *held,
+        _ => false,
+    };
+    let mut found: Vec<&FilePath> = free.iter().filter(says_it).copied().collect();
+    found.sort_by_key(|path| (path.stem() != remembered.path.stem(), *path));
+    let found = found.into_iter().next()?;
+    // Empty files all look alike; only the name tells them apart.
+    (!held.trim().is_empty() || found.stem() == remembered.path.stem()).then(|| found.clone())
+}
+
+/// The free file where the note would be written, if it says what the note says.
+fn by_place(free: &BTreeSet<&FilePath>, disk: &Disk, now: &NoteNow) -> Option<FilePath> {
+    let folders: Vec<String> = now.folders.iter().map(|folder| safe_name(folder)).collect();
+    let fits = |path: &&&FilePath| {
+        let says_it = matches!(disk.files.get(**path), Some(Ok(read)) if read.text == now.text);
+        says_it
+            && path.is_trash() == now.is_trashed
+            && (now.is_trashed || path.folders() == folders)
+    };
+    free.iter().find(fits).map(|path| (*path).clone())
+}
