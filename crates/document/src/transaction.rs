@@ -569,8 +569,8 @@ impl<'a> Transaction<'a> {
         if set.action(op) != Action::Set {
             return false;
         }
-        // A counter is compared with its increments.
-        if value.code == 8 {
+        // A counter is compared with its increments, a number as numbers are (0 is -0).
+        if matches!(value.code, 5 | 8) {
             let total = set.value(register, op, None);
             return total == Value::Scalar(ScalarValue::decode(value));
         }
