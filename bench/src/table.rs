@@ -54,7 +54,7 @@ impl Table {
             };
             let ratio = match (ours, &line.bar) {
                 (Some(ours), Bar::Times(_, peer)) => {
-                    value(peer).map(|peer| format!("{:.3} of {peer}", ours / peer))
+                    value(peer).map(|theirs| format!("{:.3} of {peer}", ours / theirs))
                 }
                 (Some(ours), Bar::Flat(factor, _)) => {
                     limit.map(|limit| format!("{:.2}", ours / limit * factor))

@@ -293,7 +293,7 @@ impl Session {
                 }
             }
             let theirs = self.theirs(replica, |doc| reference::tree(doc, None, true));
-            let ours = subject::tree(subject::view(&transaction), self.unit, true);
+            let ours = subject::tree(&subject::view(&transaction), self.unit, true);
             if let Some(found) = difference("within the transaction: ", &theirs, &ours) {
                 return Err(found);
             }
@@ -614,7 +614,7 @@ impl Session {
             return Err(format!("heads: automerge {heads:?}, ours {:?}", ours.heads()));
         }
         let theirs = self.theirs(replica, |doc| reference::tree(doc, None, deep));
-        let ours = subject::tree(self.replicas[replica].ours.view(), self.unit, deep);
+        let ours = subject::tree(&self.replicas[replica].ours.view(), self.unit, deep);
         difference("", &theirs, &ours).map_or(Ok(()), Err)
     }
 
@@ -625,7 +625,7 @@ impl Session {
             .ours
             .at(&wanted)
             .map_err(|error| format!("we refused older heads: {error}"))?;
-        let ours = subject::tree(view, self.unit, true);
+        let ours = subject::tree(&view, self.unit, true);
         difference(&format!("at {heads:?}: "), &theirs, &ours).map_or(Ok(()), Err)
     }
 
@@ -680,7 +680,7 @@ impl Session {
                 .map_err(|error| format!("automerge refused our change: {error}"))?;
         }
         let expected = self.theirs(0, |doc| reference::tree(doc, None, true));
-        let found = subject::tree(document.view(), unit, true);
+        let found = subject::tree(&document.view(), unit, true);
         difference("changes one by one: ", &expected, &found).map_or(Ok(()), Err)?;
         let found = reference::tree(&automerge, None, true);
         difference("our changes one by one in automerge: ", &expected, &found).map_or(Ok(()), Err)

@@ -41,7 +41,7 @@ impl Kinds {
         partial: true,
         old_heads: true,
         reload: true,
-        update_text: true,
+        update_text: false,
         cursors: true,
         rollbacks: true,
     };

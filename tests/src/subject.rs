@@ -78,10 +78,10 @@ fn expand(code: u8) -> Expand {
     }
 }
 
-fn prop(at: &At) -> Prop<'_> {
+fn prop(at: &At, text_unit: TextUnit) -> Prop<'_> {
     match at {
         At::Key(key) => Prop::Key(key),
-        At::Index(index) => Prop::Index(*index),
+        At::Index(index) => Prop::At(*index, text_unit),
     }
 }
 
@@ -107,7 +107,7 @@ pub fn commit(
     message: Option<String>,
     time: i64,
 ) -> Option<ChangeHash> {
-    transaction.commit(CommitOptions { message, time })
+    transaction.commit(CommitOptions { message, time, ..CommitOptions::default() })
 }
 
 pub fn commit_empty(
@@ -116,7 +116,7 @@ pub fn commit_empty(
     message: Option<String>,
     time: i64,
 ) -> ChangeHash {
-    document.transaction(actor).commit_empty(CommitOptions { message, time })
+    document.commit_empty(actor, CommitOptions { message, time, ..CommitOptions::default() })
 }
 
 pub fn load(bytes: &[u8]) -> Result<Document, rejoin_document::LoadError> {
@@ -132,7 +132,8 @@ pub fn update_text(
 ) -> Result<(), String> {
     let mut transaction = document.transaction(actor);
     let id = object(&transaction, &[], obj).ok_or("unknown object")?;
-    transaction.update_text(id, text).map_err(|error| error.to_string())?;
+    let length = transaction.view().length(id, TextUnit::Utf8).map_err(|error| error.to_string())?;
+    transaction.splice_text(id, 0, length, text, TextUnit::Utf8).map_err(|error| error.to_string())?;
     commit(transaction, None, 0);
     Ok(())
 }
@@ -145,30 +146,18 @@ pub fn run(
     text_unit: Unit,
 ) -> Result<Option<ObjId>, String> {
     let text_unit = unit(text_unit);
-    let text = transaction.view().object_type(obj) == Ok(ObjType::Text);
     let done = match call {
-        // Automerge reads the index of an element of a text as a text position.
-        Call::Put(At::Index(pos), value) if text => {
-            transaction.put_element(obj, *pos, scalar(value), text_unit).map(|()| None)
+        Call::Put(at, value) => {
+            transaction.put(obj, prop(at, text_unit), scalar(value)).map(|()| None)
         }
-        Call::Delete(At::Index(pos)) if text => {
-            transaction.splice_text(obj, *pos, 1, "", text_unit).map(|()| None)
-        }
-        Call::Increment(At::Index(pos), by) if text => {
-            transaction.increment_element(obj, *pos, *by, text_unit).map(|()| None)
-        }
-        Call::Insert(pos, value) if text => {
-            transaction.insert_element(obj, *pos, scalar(value), text_unit).map(|()| None)
-        }
-        Call::Put(at, value) => transaction.put(obj, prop(at), scalar(value)).map(|()| None),
         Call::PutObject(at, kind) => {
-            transaction.put_object(obj, prop(at), object_type(*kind)).map(Some)
+            transaction.put_object(obj, prop(at, text_unit), object_type(*kind)).map(Some)
         }
-        Call::Delete(at) => transaction.delete(obj, prop(at)).map(|()| None),
-        Call::Increment(at, by) => transaction.increment(obj, prop(at), *by).map(|()| None),
-        Call::Insert(index, value) => transaction.insert(obj, *index, scalar(value)).map(|()| None),
+        Call::Delete(at) => transaction.delete(obj, prop(at, text_unit)).map(|()| None),
+        Call::Increment(at, by) => transaction.increment(obj, prop(at, text_unit), *by).map(|()| None),
+        Call::Insert(index, value) => transaction.insert(obj, (*index, text_unit), scalar(value)).map(|()| None),
         Call::InsertObject(index, kind) => {
-            transaction.insert_object(obj, *index, object_type(*kind)).map(Some)
+            transaction.insert_object(obj, (*index, text_unit), object_type(*kind)).map(Some)
         }
         Call::Splice(index, delete, values) => {
             transaction.splice(obj, *index, *delete, values.iter().map(scalar)).map(|()| None)
@@ -190,11 +179,11 @@ pub fn run(
 }
 
 /// The whole value of a view. `deep` reads every element of a text singly.
-pub fn tree(view: View<'_>, text_unit: Unit, deep: bool) -> Node {
+pub fn tree(view: &View<'_>, text_unit: Unit, deep: bool) -> Node {
     node(view, ObjId::ROOT, ObjType::Map, text_unit, deep)
 }
 
-fn node(view: View<'_>, obj: ObjId, kind: ObjType, text_unit: Unit, deep: bool) -> Node {
+fn node(view: &View<'_>, obj: ObjId, kind: ObjType, text_unit: Unit, deep: bool) -> Node {
     let id = view.object_text(obj);
     let nodes = |values: Vec<Value>| {
         let nodes = values.into_iter().map(|value| match value {
@@ -244,7 +233,7 @@ fn node(view: View<'_>, obj: ObjId, kind: ObjType, text_unit: Unit, deep: bool) 
 }
 
 fn elements(
-    view: View<'_>,
+    view: &View<'_>,
     obj: ObjId,
     text: &str,
     text_unit: Unit,
@@ -253,7 +242,7 @@ fn elements(
     let mut at = 0;
     let mut items = Vec::new();
     for character in text.chars() {
-        let values = nodes(view.get_all_at(obj, at, unit(text_unit)).unwrap());
+        let values = nodes(view.get_all(obj, (at, unit(text_unit))).unwrap());
         let plain = matches!(
             &values[..],
             [Node::Leaf(text)] if text.starts_with("str ") && text.chars().count() == 7
@@ -270,7 +259,7 @@ fn elements(
     items
 }
 
-fn marks(view: View<'_>, obj: ObjId, text_unit: Unit) -> Vec<String> {
+fn marks(view: &View<'_>, obj: ObjId, text_unit: Unit) -> Vec<String> {
     let mut marks: Vec<String> = view
         .marks(obj, unit(text_unit))
         .unwrap()
@@ -281,7 +270,7 @@ fn marks(view: View<'_>, obj: ObjId, text_unit: Unit) -> Vec<String> {
     marks
 }
 
-fn spans(view: View<'_>, obj: ObjId) -> Vec<String> {
+fn spans(view: &View<'_>, obj: ObjId) -> Vec<String> {
     view.spans(obj)
         .unwrap()
         .into_iter()

@@ -3,7 +3,8 @@
 //! Both must be equal after every step: the bytes of each change, heads, values, conflicts, texts,
 //! marks and blocks, now and at older heads; at the end each reads the other's save and changes.
 //! `SEED=n` replays one program, `ITERATIONS=n` sets their number, `KINDS=maps,text` (any fields of
-//! `Kinds`) restricts what the programs do. A failing program is shrunk before it is reported.
+//! `Kinds`) restricts what the programs do, `FAILURES=n` goes on to the n-th failure. A failing
+//! program is shrunk before it is reported.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use rejoin_tests::generate;
@@ -53,6 +54,8 @@ fn everything() {
 fn check(test: &str, kinds: Kinds, runs: u64) {
     let kinds = kinds_from_environment().unwrap_or(kinds);
     std::panic::set_hook(Box::new(|_| ()));
+    let wanted = std::env::var("FAILURES").map_or(1, |text| text.parse().unwrap());
+    let mut failures = Vec::new();
     let (mut changes, mut operations, mut given_up) = (0, 0, 0);
     for seed in seeds(test, runs) {
         let mut rng = generator(seed);
@@ -64,17 +67,21 @@ fn check(test: &str, kinds: Kinds, runs: u64) {
                 operations += written;
             }
             Ok(Outcome::TheirsPanicked(_)) => given_up += 1,
-            Err(_) => report(test, seed, &program, kinds),
+            Err(_) => failures.push(report(test, seed, &program, kinds)),
+        }
+        if failures.len() >= wanted {
+            break;
         }
     }
     let _ = std::panic::take_hook();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     println!(
         "{test}: {changes} changes, {operations} operations, {given_up} programs on which automerge panicked"
     );
     assert!(given_up * 20 <= runs, "automerge panicked on {given_up} of {runs} programs");
 }
 
-fn report(test: &str, seed: u64, program: &Program, kinds: Kinds) -> ! {
+fn report(test: &str, seed: u64, program: &Program, kinds: Kinds) -> String {
     let small = shrink(program, |program| lockstep::run(program, kinds.ragged).is_err());
     let what = match lockstep::run(&small, kinds.ragged) {
         Err(divergence) => format!("at step {}: {}", divergence.step, divergence.what),
@@ -84,8 +91,7 @@ fn report(test: &str, seed: u64, program: &Program, kinds: Kinds) -> ! {
     };
     let steps: String =
         small.steps.iter().enumerate().map(|(at, step)| format!("  {at}: {step:?}\n")).collect();
-    let _ = std::panic::take_hook();
-    panic!("{test}: SEED={seed} unit {:?}\n{steps}  {what}", small.unit);
+    format!("{test}: SEED={seed} unit {:?}\n{steps}  {what}", small.unit)
 }
 
 /// `KINDS=maps,text,merges`: only these.

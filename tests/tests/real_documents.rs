@@ -162,7 +162,7 @@ fn compare(name: &str, bytes: &[u8]) {
     let heads = subject::hashes(&theirs.get_heads());
     assert_eq!(ours.heads(), heads, "{name}: heads");
     let expected = reference::tree(&theirs, None, false);
-    let found = subject::tree(ours.view(), Unit::Utf16, false);
+    let found = subject::tree(&ours.view(), Unit::Utf16, false);
     if let Some(found) = difference(name, &expected, &found) {
         panic!("{}", found.chars().take(4000).collect::<String>());
     }
@@ -180,7 +180,7 @@ fn compare(name: &str, bytes: &[u8]) {
         .unwrap_or_else(|error| panic!("{name}: our own save: {error}"));
     assert_eq!(again.heads(), heads, "{name}: heads after a reload");
     assert!(changes.iter().all(|change| again.has_change(&subject::hash(change.hash()))));
-    let reloaded = subject::tree(again.view(), Unit::Utf16, false);
+    let reloaded = subject::tree(&again.view(), Unit::Utf16, false);
     assert_eq!(found, reloaded, "{name}: the value after a reload");
     assert_eq!(again.save(), saved, "{name}: a second save differs from the first");
 

@@ -17,7 +17,7 @@ const SEQUENTIAL: &[&str] =
     &["friendsforever_flat", "sveltecomponent", "rustcode", "seph-blog1", "automerge-paper"];
 
 fn options() -> CommitOptions {
-    CommitOptions { message: None, time: 0 }
+    CommitOptions::default()
 }
 
 /// A document with an empty text at `text`, made by an actor of its own.

@@ -16,7 +16,7 @@ pub struct Rejoin {
 }
 
 fn options() -> CommitOptions {
-    CommitOptions { message: None, time: 0 }
+    CommitOptions::default()
 }
 
 fn text_of(view: View<'_>) -> Result<ObjId> {

@@ -59,6 +59,8 @@ impl Person {
                 .env("XDG_DATA_HOME", self.home())
                 .env("XDG_CONFIG_HOME", self.home().join("config"))
                 .env("XDG_CACHE_HOME", self.home().join("cache"))
+                .env("MESA_SHADER_CACHE_DISABLE", "true")
+                .env("REJOIN_LOG", "warn")
                 .env_remove("REJOIN_PROFILE"),
         )?;
         until("the driver of the web view", Patience::default(), || {

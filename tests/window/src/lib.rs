@@ -5,15 +5,18 @@
 
 mod app;
 mod http;
+mod page;
 mod picture;
 mod process;
+mod server;
 mod wait;
 mod webdriver;
 
 pub use app::{App, Person};
 pub use process::root;
+pub use server::Server;
 pub use wait::{Patience, until};
-pub use webdriver::{Element, Session};
+pub use webdriver::{CONTROL, ENTER, Element, SHIFT, Session};
 
 /// Whether the tests of the real window are to run; says so when they are not.
 pub fn wanted() -> bool {

@@ -12,6 +12,13 @@ use crate::wait::{Patience, until};
 /// The key under which the protocol wraps a reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// The key Enter.
+pub const ENTER: char = '\u{E007}';
+/// The key Control.
+pub const CONTROL: char = '\u{E009}';
+/// The key Shift.
+pub const SHIFT: char = '\u{E008}';
+
 /// A web view under the control of the test.
 pub struct Session {
     port: u16,

@@ -1,3 +1,8 @@
 //! The app in its real window. See the library of this package for how it is driven.
 
+mod alone;
+mod apart;
+mod batched;
 mod opening;
+mod server_gone;
+mod together;

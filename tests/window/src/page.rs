@@ -1,0 +1,211 @@
+//! What a person does in the page of the app, and what they see.
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::wait::{Patience, until};
+use crate::webdriver::{CONTROL, ENTER, SHIFT};
+
+/// The editor's view, through the element that it hangs on. What others' carets show is not in it.
+const VIEW: &str = "const view = document.querySelector('.cm-content')?.cmTile?.view;";
+
+/// What the page's own code calls a command with.
+const INVOKE: &str = "const done = arguments[2];
+    window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])
+        .then((value) => done({ value }), (error) => done({ error }));";
+
+impl App {
+    /// Fills in the first page: a name, and a server unless notes are to stay here.
+    ///
+    /// # Errors
+    ///
+    /// When the page looks different from what is expected, as for all below.
+    pub fn welcome(&self, name: &str, server: Option<&str>) -> Result<()> {
+        let field = self.page.element("#welcome-name")?;
+        self.page.keys(&field, name)?;
+        if let Some(address) = server {
+            self.page.click(&self.page.element("input[type=radio][value=server]")?)?;
+            self.page.keys(&self.page.element("input[placeholder^='wss']")?, address)?;
+        }
+        self.page.click(&self.page.element("button[type=submit]")?)?;
+        self.page.element(".cm-content")?;
+        Ok(())
+    }
+
+    /// Makes a note by the keyboard, writes a heading into it and gives its id.
+    ///
+    /// # Errors
+    ///
+    /// When no new note opens.
+    pub fn new_note(&self, title: &str) -> Result<String> {
+        let before = self.note_id().unwrap_or_default();
+        self.page.chord(&[CONTROL], 'n')?;
+        let id = until("a new note", Patience::default(), || {
+            Ok(self.note_id().ok().filter(|id| *id != before))
+        })?;
+        until("the new note's text", Patience::default(), || {
+            Ok((self.text()?.trim_matches(['#', ' ', '\n']).is_empty()).then_some(()))
+        })?;
+        self.type_text(&format!("# {title}{ENTER}"))?;
+        Ok(id)
+    }
+
+    /// The id of the note that is open.
+    ///
+    /// # Errors
+    ///
+    /// When none is.
+    pub fn note_id(&self) -> Result<String> {
+        let script = "return document.querySelector('.row.open')?.id?.slice(4) ?? null";
+        let id = self.page.script(script, &[])?;
+        id.as_str().map(str::to_owned).context("no note is open")
+    }
+
+    /// Opens a note of the list by a click.
+    ///
+    /// # Errors
+    ///
+    /// When it is not in the list.
+    pub fn open_note(&self, id: &str) -> Result<()> {
+        self.page.click(&self.page.element(&format!("#row-{id}"))?)?;
+        until("the note to open", Patience::default(), || {
+            Ok(self.note_id().ok().filter(|open| open == id).map(drop))
+        })?;
+        self.page.element(".cm-content").map(drop)
+    }
+
+    /// Presses keys in the editor, where the caret is.
+    ///
+    /// # Errors
+    ///
+    /// When there is no editor.
+    pub fn type_text(&self, keys: &str) -> Result<()> {
+        self.page.keys(&self.page.element(".cm-content")?, keys)
+    }
+
+    /// Puts the caret at the end of the note.
+    ///
+    /// # Errors
+    ///
+    /// When there is no editor.
+    pub fn caret_to_end(&self) -> Result<()> {
+        let script = format!(
+            "{VIEW} view.focus(); view.dispatch({{ selection: {{ anchor: view.state.doc.length }} }});"
+        );
+        self.page.script(&script, &[]).map(drop)
+    }
+
+    /// The text of the note that is open, as the editor has it; empty when none is.
+    ///
+    /// # Errors
+    ///
+    /// When the page does not answer.
+    pub fn text(&self) -> Result<String> {
+        let text = self.page.script(&format!("{VIEW} return view?.state.doc.toString()"), &[])?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until the note's text is as wanted, and gives it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not become so in time; the error says what it was instead.
+    pub fn text_when(&self, what: &str, is_so: impl Fn(&str) -> bool) -> Result<String> {
+        let mut last = String::new();
+        let waited = until(what, Patience::default(), || {
+            last = self.text()?;
+            Ok(is_so(&last).then_some(()))
+        });
+        waited.with_context(|| format!("the text was {last:?}")).map(|()| last)
+    }
+
+    /// Puts the note or folder behind a link into home, by the command palette's dialog.
+    ///
+    /// # Errors
+    ///
+    /// When it does not appear in the list.
+    pub fn take_link(&self, id: &str) -> Result<()> {
+        let link = format!("automerge:{id}");
+        self.command(
+            "open_link",
+            &json!({ "request": { "link": link, "target": "item", "parent": null } }),
+        )?;
+        self.page.element(&format!("#row-{id}")).map(drop)
+    }
+
+    /// Calls a command of the backend as the page does.
+    ///
+    /// # Errors
+    ///
+    /// What the command was rejected with.
+    pub fn command(&self, name: &str, arguments: &Value) -> Result<Value> {
+        let mut answer = self.page.script_later(INVOKE, &[json!(name), arguments.clone()])?;
+        match answer.get("error") {
+            Some(error) => bail!("{name} was rejected: {error}"),
+            None => Ok(answer["value"].take()),
+        }
+    }
+
+    /// Chooses how the open note is shared.
+    ///
+    /// # Errors
+    ///
+    /// When there is no note open.
+    pub fn set_mode(&self, mode: &str) -> Result<()> {
+        self.command("set_mode", &json!({ "note": self.note_id()?, "mode": mode })).map(drop)
+    }
+
+    /// Opens the dialog that shares a draft, fills in a message and confirms it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such dialog.
+    pub fn commit(&self, message: &str) -> Result<()> {
+        self.page.chord(&[CONTROL, SHIFT], ENTER)?;
+        let field = self.page.element("[role=dialog] input, dialog input")?;
+        self.page.keys(&field, &format!("{message}{ENTER}"))?;
+        until("the dialog to close", Patience::default(), || {
+            let open = self.page.elements("[role=dialog] input, dialog[open] input")?;
+            Ok(open.is_empty().then_some(()))
+        })
+    }
+
+    /// The sentence that says where the note is.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn status(&self) -> Result<String> {
+        self.page.text(&self.page.element(".where")?)
+    }
+
+    /// Waits until that sentence is as wanted, and gives it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not become so in time; the error says what it was instead.
+    pub fn status_when(&self, what: &str, is_so: impl Fn(&str) -> bool) -> Result<String> {
+        let mut last = String::new();
+        let waited = until(what, Patience::default(), || {
+            last = self.status()?;
+            Ok(is_so(&last).then_some(()))
+        });
+        waited.with_context(|| format!("the status was {last:?}")).map(|()| last)
+    }
+
+    /// Works offline, or online again.
+    ///
+    /// # Errors
+    ///
+    /// When the command is rejected.
+    pub fn set_offline(&self, offline: bool, server: &str) -> Result<()> {
+        let server =
+            json!({ "address": server, "kind": "server", "token": null, "hasToken": false });
+        let listen = json!({
+            "enabled": false, "port": 0, "everywhere": false, "token": null, "hasToken": false
+        });
+        let network = json!({ "offline": offline, "servers": [server], "listen": listen });
+        self.command("set_network", &json!({ "network": network })).map(drop)
+    }
+}
