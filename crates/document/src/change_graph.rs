@@ -135,6 +135,8 @@ impl ChangeGraph {
             // The table is complete up to `covered` at every moment, also if a thread died.
             Err(poisoned) => poisoned.into_inner(),
         };
+        let more = recent.saturating_sub(index.covered);
+        index.table.reserve(more, |at| hash_prefix(&self.hashes[*at as usize]));
         for at in index.covered..recent {
             let prefix = hash_prefix(&self.hashes[at]);
             index.table.insert_unique(prefix, at as u32, |at| {
