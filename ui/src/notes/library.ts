@@ -102,8 +102,16 @@ export function noteByTitle(library: LibraryIndex, title: string): NoteEntry | n
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** A folder's entries: folders first, then notes in the order that the person chose. */
-export function orderedItems(library: LibraryIndex, folder: FolderEntry, order: NoteOrder): ItemId[] {
+/**
+ * A folder's entries: folders first, then notes in the order that the person chose. `times` says
+ * when the notes changed, for that order.
+ */
+export function orderedItems(
+  library: LibraryIndex,
+  folder: FolderEntry,
+  order: NoteOrder,
+  times: ReadonlyMap<ItemId, NoteEntry> = library.notes,
+): ItemId[] {
   const known = folder.items.filter((id) => library.folders.has(id) || library.notes.has(id));
   if (order === "manual") return known;
   const folders = known.filter((id) => library.folders.has(id));
@@ -111,6 +119,10 @@ export function orderedItems(library: LibraryIndex, folder: FolderEntry, order: 
   const title = (id: ItemId) => library.folders.get(id)?.title ?? library.notes.get(id)?.title ?? "";
   folders.sort((a, b) => collator.compare(title(a), title(b)));
   if (order === "title") notes.sort((a, b) => collator.compare(title(a), title(b)));
-  else notes.sort((a, b) => (library.notes.get(b)?.updated ?? 0) - (library.notes.get(a)?.updated ?? 0));
+  else notes.sort((a, b) => changed(library, times, b) - changed(library, times, a));
   return [...folders, ...notes];
+}
+
+function changed(library: LibraryIndex, times: ReadonlyMap<ItemId, NoteEntry>, id: ItemId): number {
+  return (times.get(id) ?? library.notes.get(id))?.updated ?? 0;
 }

@@ -1,6 +1,6 @@
 // The list of notes: which row the keys act on, what is folded, what is dragged.
 
-import type { ItemId } from "../backend/bindings";
+import type { ItemId, NoteEntry } from "../backend/bindings";
 import type { App } from "../shared/app.svelte";
 import { strings } from "../shared/strings";
 import type { MenuEntry } from "../shared/menu";
@@ -15,12 +15,23 @@ export class NoteList {
   active = $state<string | null>(null);
   dragged = $state<ItemId | null>(null);
   drop = $state<{ key: string; place: DropPlace } | null>(null);
+  private held = $state.raw<ReadonlyMap<ItemId, NoteEntry> | undefined>(undefined);
   readonly rows: Row[] = $derived.by(() =>
-    listRows(this.app.library, { order: this.app.settings.order, closed: this.closed, pinnedHeading: strings.list.pinned }),
+    listRows(this.app.library, {
+      order: this.app.settings.order,
+      closed: this.closed,
+      times: this.held,
+      pinnedHeading: strings.list.pinned,
+    }),
   );
 
   constructor(app: App) {
     this.app = app;
+  }
+
+  /** While the pointer is over the list, rows do not change places under it. */
+  hold(on: boolean): void {
+    this.held = on ? this.app.library.notes : undefined;
   }
 
   get activeIndex(): number {

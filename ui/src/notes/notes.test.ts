@@ -68,6 +68,13 @@ describe("the library", () => {
     expect(orderedItems(index, home, "title")).toEqual(["work", "a", "b"]);
   });
 
+  test("can be held in the order of an earlier moment", () => {
+    const later = applyChange(index, { notes: [note("b", "bread 10", 50)], folders: [], removed: [], trash: null });
+    const home = library.folders[0]!;
+    expect(orderedItems(later, home, "updated")).toEqual(["work", "b", "a"]);
+    expect(orderedItems(later, home, "updated", index.notes)).toEqual(["work", "a", "b"]);
+  });
+
   test("finds the note that a link means", () => {
     expect(noteByTitle(index, "apples")?.id).toBe("a");
     expect(noteByTitle(index, "nothing")).toBeNull();

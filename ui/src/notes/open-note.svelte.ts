@@ -1,7 +1,7 @@
 // The note that is open in this window: its state for the page around the text, and its editor.
 
 import type { EditorView } from "@codemirror/view";
-import { Text } from "@codemirror/state";
+import { type EditorState, Text, type TransactionSpec } from "@codemirror/state";
 import type { Backend } from "../backend/backend";
 import { errorMessage } from "../backend/backend";
 import type {
@@ -15,7 +15,7 @@ import type {
   PresentPeer,
 } from "../backend/bindings";
 import { setAttribution } from "../editor/authors";
-import { NoteSession } from "../editor/collab";
+import { NoteSession, type Surface } from "../editor/collab";
 import { peerCarets, setPeers } from "../editor/peers";
 import { type EditorOptions, formattingLimit, NoteEditor } from "../editor/setup";
 import { countWords } from "../editor/words";
@@ -34,6 +34,8 @@ export type LoadState = { kind: "loading" } | { kind: "ready" } | { kind: "faile
 const wordDelay = 250;
 const wordPause = 1500;
 const longNote = 100_000;
+/** Milliseconds that closing waits for the backend to take the last edits. */
+const closeLimit = 5000;
 
 export class OpenNote {
   readonly id: ItemId;
@@ -63,6 +65,7 @@ export class OpenNote {
   /** Events that came before there was a session. */
   private early: NoteEvent[] = [];
   private channel = 0;
+  private opening: Promise<void> = Promise.resolve();
   private wordTimer: ReturnType<typeof setTimeout> | null = null;
   private closed = false;
 
@@ -73,7 +76,12 @@ export class OpenNote {
   }
 
   /** Asks the backend for the note; the text shows once `mount` has been called too. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.opening = this.ask();
+    return this.opening;
+  }
+
+  private async ask(): Promise<void> {
     this.load = { kind: "loading" };
     try {
       this.opened = await this.request();
@@ -86,7 +94,7 @@ export class OpenNote {
   private async request(): Promise<{ text: string; version: number }> {
     const channel = ++this.channel;
     const opened = await this.around.backend.openNote(this.id, (event) => {
-      if (channel === this.channel && !this.closed) this.receive(event);
+      if (channel === this.channel) this.receive(event);
     });
     this.title = opened.title;
     this.mode = opened.mode;
@@ -105,6 +113,7 @@ export class OpenNote {
     const { text, version } = this.opened;
     this.opened = null;
     this.large = text.length > formattingLimit;
+    this.session?.close();
     const session = new NoteSession({
       backend: this.around.backend,
       note: this.id,
@@ -132,26 +141,29 @@ export class OpenNote {
     this.countWords();
   }
 
+  /** Takes the editor off the page; what was typed last still goes to the backend. */
   unmount(): void {
-    this.session?.close();
-    this.editor?.destroy();
-    this.session = null;
+    const { editor, session } = this;
+    if (!editor) return;
+    const stand = new OffPage(editor.view.state);
+    editor.destroy();
     this.editor = null;
+    session?.attach(stand);
   }
 
-  close(): void {
+  /** Resolves when the last keystrokes have reached the backend and the note is closed there. */
+  async close(): Promise<void> {
+    if (this.closed) return;
     this.closed = true;
     if (this.wordTimer) clearTimeout(this.wordTimer);
-    const flushed = this.session?.settled ?? true;
-    const backend = this.around.backend;
-    const session = this.session;
-    const finish = () => {
-      this.unmount();
-      backend.closeNote(this.id).catch(() => undefined);
-    };
-    // The last keystrokes are a moment away from the backend; they go first.
-    if (flushed || !session) finish();
-    else void waitUntil(() => session.settled, 2000).then(finish);
+    this.unmount();
+    const { session } = this;
+    if (session) {
+      await waitUntil(() => session.settled, closeLimit);
+      session.close();
+    }
+    await this.opening;
+    await this.around.backend.closeNote(this.id).catch(() => undefined);
   }
 
   get view(): EditorView | null {
@@ -163,6 +175,11 @@ export class OpenNote {
   }
 
   private receive(event: NoteEvent): void {
+    if (this.closed) {
+      // Only the last keystrokes matter any more.
+      this.session?.receive(event);
+      return;
+    }
     switch (event.kind) {
       case "title":
         this.title = event.title;
@@ -298,6 +315,20 @@ export class OpenNote {
   async markSeen(): Promise<void> {
     await this.around.backend.markSeen(this.id);
     this.away = null;
+  }
+}
+
+/** The text of a note that is no longer shown, while its last edits are on their way. */
+class OffPage implements Surface {
+  readonly composing = false;
+  state: EditorState;
+
+  constructor(state: EditorState) {
+    this.state = state;
+  }
+
+  dispatch(spec: TransactionSpec): void {
+    this.state = this.state.update(spec).state;
   }
 }
 

@@ -24,6 +24,8 @@ export type Row =
 export interface RowOptions {
   order: NoteOrder;
   closed: ReadonlySet<ItemId>;
+  /** When the notes changed, for the order; absent: as the library says. */
+  times?: ReadonlyMap<ItemId, NoteEntry> | undefined;
   pinnedHeading: string;
 }
 
@@ -61,7 +63,7 @@ function addFolder(
   const open = !options.closed.has(id);
   if (shown) rows.push({ kind: "folder", key: id, id, depth, folder, open, place, siblings });
   const inside = shown && open;
-  const items = orderedItems(library, folder, options.order);
+  const items = orderedItems(library, folder, options.order, options.times);
   if (items.length === 0 && inside) rows.push({ kind: "empty", key: `empty ${id}`, depth: depth + 1 });
   items.forEach((item, index) => {
     const note = library.notes.get(item);

@@ -81,6 +81,7 @@ export class App {
   announcement = $state("");
   now = $state(Date.now());
   private nextToast = 1;
+  private readonly closing = new Map<ItemId, Promise<void>>();
   private readonly gathered = new Map<ItemId, NoteEntry>();
   private gathering: ReturnType<typeof setTimeout> | null = null;
 
@@ -175,7 +176,7 @@ export class App {
       if (focus) this.note.focus();
       return;
     }
-    this.note?.close();
+    this.closeOpenNote();
     const title = this.library.notes.get(id)?.title ?? "";
     const note = new OpenNote(id, title, {
       backend: this.backend,
@@ -190,12 +191,24 @@ export class App {
     });
     this.note = note;
     remember(id);
+    // The same note may be on its way out: its last edits come first.
+    await this.closing.get(id);
+    if (this.note !== note) return;
     await note.open();
     if (focus && this.note === note) queueMicrotask(() => note.focus());
   }
 
+  private closeOpenNote(): void {
+    const { note } = this;
+    if (!note) return;
+    const done = note.close().finally(() => {
+      if (this.closing.get(note.id) === done) this.closing.delete(note.id);
+    });
+    this.closing.set(note.id, done);
+  }
+
   closeNote(): void {
-    this.note?.close();
+    this.closeOpenNote();
     this.note = null;
     this.panel = null;
   }

@@ -142,6 +142,21 @@ describe("the window", () => {
     expect(app.note?.id).toBe("b");
   });
 
+  test("keeps them when the backend is slow, and when the person comes back at once", async () => {
+    await start({ delay: () => new Promise((resolve) => setTimeout(resolve, 15)) });
+    await expect.poll(() => app.note?.view ?? null).not.toBeNull();
+    for (const letter of "slowly") {
+      type(letter);
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+    void app.openNote("b");
+    await app.openNote("a");
+    await expect.poll(() => app.note?.view?.state.doc.toString().slice(0, 6)).toBe("slowly");
+    type("!");
+    await expect.poll(() => textOf("a").includes("!")).toBe(true);
+    expect(textOf("a").replace("!", "")).toBe("slowly# Apples\n\nSee [[Bread]].\n");
+  });
+
   test("writes, renames, moves, pins, trashes and puts back", async () => {
     await start();
     await app.newNote("Plums");
