@@ -1,0 +1,252 @@
+//! The server as a process: killed, told to stop, without room, without a place.
+
+mod common;
+
+use common::{append, client, find, note, saved_on_a_server, soon, text_of, until};
+use rejoin_repo::DocumentHandle;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A server in a process of its own.
+struct Process {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Process {
+    /// Starts a server and waits until it listens.
+    fn start(data: &Path, listen: &str, more: &[&str]) -> Process {
+        let mut child = command(data, listen).args(more).spawn().expect("the server starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut process = Process { child, lines, seen: Vec::new() };
+        process.line_with("\"listening\"");
+        process
+    }
+
+    /// The next line of the log with this in it.
+    fn line_with(&mut self, wanted: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(30));
+            let line = line.expect("the server says something");
+            self.seen.push(line.clone());
+            if line.contains(wanted) {
+                return line;
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn terminate(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(id).status().expect("kill runs").success());
+        self.child.wait().expect("the server ends").code()
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server ends");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(data: &Path, listen: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rejoin-server"));
+    command.args(["--listen", listen, "--log-format", "json", "--data"]).arg(data);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn output(data: &Path, listen: &str, more: &[&str]) -> Output {
+    command(data, listen).args(more).output().expect("the server runs")
+}
+
+/// An address that is free now and stays ours over restarts of the server.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+fn reported(note: &DocumentHandle) -> Vec<String> {
+    let servers = note.status().map(|status| status.servers).unwrap_or_default();
+    servers.iter().flat_map(|server| &server.heads).map(ToString::to_string).collect()
+}
+
+fn has(note: &DocumentHandle, head: &str) -> bool {
+    let head = head.parse().expect("a hash");
+    note.read(|document| document.has_change(&head)).expect("the note is in memory")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_server_loses_nothing_that_it_reported_as_saved() {
+    let rounds = std::env::var("ITERATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(10);
+    let seed = std::env::var("SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1_u64);
+    println!("SEED={seed}");
+    let data = TempDir::new().unwrap();
+    let address = free_address();
+    let url = format!("ws://{address}");
+    let mut server = Process::start(data.path(), &address, &[]);
+    let writer = client(&url);
+    let notes: Vec<_> = (0..4).map(|i| note(&writer, &url, &format!("note {i}: "))).collect();
+    let mut saved_edits = 0;
+    for round in 0..rounds {
+        writer.set_offline(false);
+        writer.network_returned();
+        until("something is saved on the server", || notes.iter().all(saved_on_a_server)).await;
+        // How long the load goes on is a function of the seed and the round.
+        let edits = (seed.wrapping_mul(round + 1).wrapping_mul(0x9e37_79b9) >> 7) % 150;
+        for i in 0..edits {
+            append(&notes[(i % 4) as usize], "x");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        server.kill();
+        let claims: Vec<Vec<String>> = notes.iter().map(reported).collect();
+        writer.set_offline(true);
+
+        server = Process::start(data.path(), &address, &[]);
+        let reader = client(&url);
+        for (note, heads) in notes.iter().zip(&claims) {
+            let read = find(&reader, note.id()).await;
+            for head in heads {
+                assert!(has(&read, head), "round {round}: {head} was reported and is gone");
+            }
+            saved_edits += text_of(&read).matches('x').count();
+        }
+        reader.shutdown().await;
+    }
+    assert!(saved_edits > 0, "nothing was ever saved");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_saves_everything_first() {
+    let data = TempDir::new().unwrap();
+    let address = free_address();
+    let url = format!("ws://{address}");
+    let mut server = Process::start(data.path(), &address, &[]);
+    let writer = client(&url);
+    let hers = note(&writer, &url, "kept ");
+    let received = || hers.status().is_some_and(|s| s.peers.iter().any(|peer| peer.has_all));
+    until("the server has it", received).await;
+    append(&hers, "and this too");
+    until("the server has it", received).await;
+    assert_eq!(server.terminate(), Some(0));
+    writer.set_offline(true);
+
+    let _server = Process::start(data.path(), &address, &[]);
+    let read = find(&client(&url), hers.id()).await;
+    assert_eq!(text_of(&read), "kept and this too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_reported_and_the_server_goes_on() {
+    let data = TempDir::new().unwrap();
+    let address = free_address();
+    let url = format!("ws://{address}");
+    let mut server = Process::start(data.path(), &address, &["--max-data", "200000"]);
+    let (alice, bob) = (client(&url), client(&url));
+    let small = note(&alice, &url, "small");
+    until("the small note is saved", || saved_on_a_server(&small)).await;
+    let large = note(&alice, &url, &noise(800_000));
+    server.line_with("no room left");
+    // What does not fit on the disk still passes from one client to the other.
+    let read = find(&bob, large.id()).await;
+    assert_eq!(text_of(&read).len(), 800_000);
+    assert!(!saved_on_a_server(&large));
+    let health = health(&address).await;
+    assert!(health.starts_with("HTTP/1.1 503 ") && health.contains("no room left"), "{health}");
+    drop(server);
+
+    let _server = Process::start(data.path(), &address, &[]);
+    until("with more room it is saved", || saved_on_a_server(&large)).await;
+    assert_eq!(text_of(&find(&client(&url), small.id()).await), "small");
+}
+
+/// Text that cannot be compressed much.
+fn noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let letters = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b'a' + (state >> 33) as u8 % 26)
+    });
+    letters.take(length).collect()
+}
+
+async fn health(address: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is taken");
+    let mut answer = String::new();
+    soon("the answer", stream.read_to_string(&mut answer)).await.expect("an answer");
+    answer
+}
+
+#[test]
+fn a_server_without_a_place_for_its_data_says_so_and_ends() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let said = output(&file.join("data"), "127.0.0.1:0", &[]);
+    assert_eq!(said.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(text.contains("the data directory cannot be used: cannot be written"), "{text}");
+}
+
+#[test]
+fn a_second_server_on_the_same_data_says_so_and_ends() {
+    let data = TempDir::new().unwrap();
+    let _first = Process::start(data.path(), "127.0.0.1:0", &[]);
+    let said = output(data.path(), "127.0.0.1:0", &[]);
+    assert_eq!(said.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(text.contains("in use by another process"), "{text}");
+}
+
+#[test]
+fn wrong_arguments_are_refused_with_a_reason() {
+    let data = TempDir::new().unwrap();
+    let code = |more: &[&str]| output(data.path(), "127.0.0.1:0", more).status.code();
+    assert_eq!(code(&["--max-rate", "many"]), Some(2));
+    assert_eq!(code(&["--tls-cert", "only-one"]), Some(2));
+    assert_eq!(code(&["--log", "%%%"]), Some(2));
+    assert_eq!(code(&["--token-file", "/none"]), Some(1));
+    let said = output(data.path(), "0.0.0.0:0", &[]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("can be reached by others"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_do_not_show_in_the_log() {
+    let data = TempDir::new().unwrap();
+    let tokens = data.path().join("tokens");
+    std::fs::write(&tokens, "very-secret-token\n").unwrap();
+    let address = free_address();
+    let more = ["--token-file", tokens.to_str().unwrap(), "--log", "trace"];
+    let mut server = Process::start(data.path(), &address, &more);
+    let good = rejoin_repo::Repo::builder(Box::new(rejoin_storage::MemoryStore::new())).build();
+    let good = good.unwrap();
+    good.dial(&format!("ws://{address}/?access_token=very-secret-token"), None);
+    good.dial(&format!("ws://{address}/"), Some("wrong-secret-token".into()));
+    until("one of them is in", || good.connections().iter().any(|c| c.peer.is_some())).await;
+    server.line_with("request refused");
+    server.kill();
+    let log: Vec<String> = server.seen.drain(..).chain(server.lines.iter()).collect();
+    assert!(log.len() > 1);
+    let shown: Vec<&String> = log.iter().filter(|line| line.contains("secret-token")).collect();
+    assert!(shown.is_empty(), "{shown:?}");
+}
