@@ -35,7 +35,11 @@ impl Transaction<'_> {
         let measure = kind.measure(unit);
         let mut delete_index = u32::try_from(index).unwrap_or(u32::MAX);
         if !text.is_empty() {
-            self.check_index(object, index, unit)?;
+            let length = self.doc.set.sequences.total(sequence).get(measure) as usize;
+            if index > length {
+                return Err(WriteError::OutOfBounds { index, length });
+            }
+            self.doc.set.sequences.look_at(sequence, measure, delete_index.saturating_sub(1));
             let (place, after, end) = self.insertion_in(number, sequence, delete_index, measure);
             let (points, utf8, utf16) = text_widths(text);
             if self.next.checked_add(points).is_none() {
@@ -55,6 +59,7 @@ impl Transaction<'_> {
                 };
         }
         if delete > 0 {
+            self.doc.set.sequences.look_at(sequence, measure, delete_index);
             let delete = u32::try_from(delete).unwrap_or(u32::MAX);
             self.delete_range(object, number, sequence, delete_index, delete, measure)?;
         }
@@ -151,8 +156,12 @@ impl Transaction<'_> {
             .checked_sub(1)
             .and_then(|before| set.sequences.seek(sequence, measure, before, &set.log.text));
         let Some((place, before)) = found else {
-            let place = set.place_after(sequence, id, OpId::ZERO);
-            return (place.unwrap_or_else(|_| set.sequences.start(sequence)), OpId::ZERO, 0);
+            let start = set.sequences.start(sequence);
+            let mark = (set.sequences.total(sequence).marks > 0)
+                .then(|| self.last_sticky_mark(start))
+                .flatten();
+            let after = mark.unwrap_or(OpId::ZERO);
+            return (set.place_after(sequence, id, after).unwrap_or(start), after, 0);
         };
         let Some((place, run)) = set.sequences.run_at(place) else {
             return (set.sequences.start(sequence), OpId::ZERO, 0);
@@ -166,14 +175,13 @@ impl Transaction<'_> {
         let mut place = Place { offset: place.offset + 1, ..place };
         if set.sequences.total(sequence).marks > 0
             && let Some(mark) = self.last_sticky_mark(place)
+            && let Some(behind) = set.sequences.find(mark)
         {
             after = mark;
+            place = Place { offset: 1, ..behind };
         }
-        // What was inserted after the element before this goes behind, unless it is newer: a draft.
-        if let Ok(found) = set.place_after(sequence, id, after) {
-            place = found;
-        }
-        (place, after, end)
+        // Nothing is younger than what is written now, but for a draft.
+        (set.behind_younger(place, id), after, end)
     }
 
     /// The last of the marks right behind a place that text typed there goes behind: begins that
