@@ -56,13 +56,13 @@ impl Document {
     }
 
     pub(crate) fn apply_one(&mut self, change: Change, log: &mut PatchLog) -> Result<(), ApplyError> {
-        if self.is_queued(&change.hash()) {
+        if !self.queue.is_empty() && self.is_queued(&change.hash()) {
             return Ok(());
         }
         let mut error = None;
         let mut ready: SmallVec<[Change; 1]> = smallvec::smallvec![change];
         while let Some(change) = ready.pop() {
-            if self.has_change(&change.hash()) || self.is_refused(&change.hash()) {
+            if self.is_known(&change) || self.is_refused(&change.hash()) {
                 continue;
             }
             if let Some(missing) = change.deps().iter().find(|dep| !self.has_change(dep)) {
@@ -81,6 +81,14 @@ impl Document {
             }
         }
         error.map_or(Ok(()), Err)
+    }
+
+    /// Whether the change is in the document. An actor's changes are numbered, so that this needs
+    /// no look at all hashes.
+    fn is_known(&self, change: &Change) -> bool {
+        let Some(actor) = self.set.actors.find(change.actor()) else { return false };
+        let known = u32::try_from(change.seq()).ok().and_then(|seq| self.graph.by_seq(actor, seq));
+        known.is_some_and(|known| self.graph.hash(known) == change.hash())
     }
 
     fn is_refused(&self, hash: &ChangeHash) -> bool {

@@ -119,6 +119,9 @@ pub enum OpError {
     /// An id has no actor, or one that the change does not name, or no counter.
     #[error("malformed operation id")]
     Id,
+    /// It refers to an operation that is numbered like it or above, which it cannot have seen.
+    #[error("refers to a later operation")]
+    Later,
     /// There is no key, or a key of two kinds, or one that does not go with the operation.
     #[error("malformed key")]
     Key,
@@ -253,7 +256,7 @@ impl Change {
         let bytes = &self.0.bytes[self.0.columns..self.0.extra];
         let actors = self.0.others.len() + 1;
         if self.0.op_count == 1
-            && let Some(run) = one_row::read(bytes, actors as u32)
+            && let Some(run) = one_row::read(bytes, actors as u32, self.0.start_op)
         {
             return OpRuns::One(Some(run));
         }
@@ -368,7 +371,8 @@ impl ChangeParser {
     /// Decodes all operations, encodes them again and compares. Returns how many there are.
     fn check_ops(&mut self, bytes: &[u8], header: &Header) -> Result<u32, ChangeError> {
         let actors = header.others.len() + 1;
-        if let Some(run) = one_row::read(&bytes[header.columns..header.extra], actors as u32)
+        if let Some(run) =
+            one_row::read(&bytes[header.columns..header.extra], actors as u32, header.start_op)
             && refers_to_all(&run, actors)
         {
             return Ok(1);

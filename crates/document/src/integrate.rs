@@ -125,7 +125,7 @@ impl OpSet {
         id: OpId,
         after: OpId,
     ) -> Result<Place, InvalidOp> {
-        let mut place = if after.is_zero() {
+        let place = if after.is_zero() {
             self.sequences.start(sequence)
         } else {
             let place = self.sequences.find(after).ok_or(InvalidOp::UnknownElement)?;
@@ -134,6 +134,13 @@ impl OpSet {
             }
             Place { offset: place.offset + 1, ..place }
         };
+        Ok(self.behind_younger(place, id))
+    }
+
+    /// The place behind all that was inserted after the same element as one with this id, and later.
+    #[inline]
+    pub(crate) fn behind_younger(&self, place: Place, id: OpId) -> Place {
+        let mut place = place;
         // All that was inserted after the same element with a greater id comes first, with what
         // was inserted after that: its ids are greater still, so whole runs can be passed over.
         let order = self.actors.order(id);
@@ -143,7 +150,7 @@ impl OpSet {
             }
             place = Place { offset: run.len(), ..at };
         }
-        Ok(place)
+        place
     }
 
     /// Deletes elements whose ids follow each other by `step`.

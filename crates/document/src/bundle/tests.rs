@@ -22,7 +22,7 @@ fn history(random: &mut ChaCha8Rng, count: usize) -> Vec<Change> {
     let mut encoder = ChangeEncoder::default();
     let mut changes: Vec<Change> = Vec::new();
     let mut seqs = [0; 3];
-    let mut max_op = 7;
+    let mut max_op = 20;
     for _ in 0..count {
         let actor = random.random_range(0..3);
         seqs[actor] += 1;
@@ -34,13 +34,13 @@ fn history(random: &mut ChaCha8Rng, count: usize) -> Vec<Change> {
         deps.sort();
         let start_op = max_op + random.random_range(1..4);
         let id = |random: &mut ChaCha8Rng| {
-            OpId::new(random.random_range(1..=max_op), random.random_range(0..3))
+            OpId::new(random.random_range(9..=max_op), random.random_range(0..3))
         };
         let object = OpId::new(1, 0);
         let runs: Vec<OpRun<'_>> = (0..random.random_range(0..4))
             .map(|_| match random.random_range(0..4) {
                 0 => OpRun::Insert { object, after: id(random), text: "typed é!", count: 8 },
-                1 => OpRun::Delete { object, target: id(random).plus(9), step: -1, count: 9 },
+                1 => OpRun::Delete { object, target: id(random), step: -1, count: 9 },
                 2 => OpRun::Insert { object, after: OpId::ZERO, text: "x", count: 1 },
                 _ => OpRun::Single(Op {
                     object: OpId::ZERO,

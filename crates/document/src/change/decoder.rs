@@ -127,7 +127,7 @@ impl<'a> OpDecoder<'a> {
             let mut count = (rows - taken).min(keys.count).min(actors.count);
             if taken == 0 {
                 // The first element comes after any other, so it stands for itself.
-                after = element(actors.value, keys.first, self.actors)?;
+                after = element(actors.value, keys.first, self.actors, self.counter)?;
                 count = 1;
             } else {
                 let previous = self.counter as i64 + taken as i64 - 1;
@@ -190,7 +190,8 @@ impl<'a> OpDecoder<'a> {
             if !is_same || strings.value.is_some() || metas.value != Some(0) {
                 break;
             }
-            let first = element(actors.value, keys.first, self.actors)?;
+            let own = self.counter + taken as u64;
+            let first = element(actors.value, keys.first, self.actors, own)?;
             if taken == 0 {
                 if first.is_zero() {
                     break;
@@ -246,6 +247,9 @@ impl<'a> OpDecoder<'a> {
         let object = match (actors.value, counters.value) {
             (None, None) => OpId::ZERO,
             (Some(actor), Some(counter)) if actor < self.actors && counter > 0 => {
+                if u64::from(counter) >= self.counter {
+                    return Err(OpError::Later);
+                }
                 OpId::new(counter, actor)
             }
             _ => return Err(OpError::Id),
@@ -259,7 +263,9 @@ impl<'a> OpDecoder<'a> {
         let counter = self.columns.key_counter.next_value()?.flatten();
         match (string, actor, counter) {
             (Some(string), None, None) => Ok(Key::Map(string)),
-            (None, actor, counter) => element(actor, counter, self.actors).map(Key::Element),
+            (None, actor, counter) => {
+                element(actor, counter, self.actors, self.counter).map(Key::Element)
+            }
             _ => Err(OpError::Key),
         }
     }
@@ -284,6 +290,9 @@ impl<'a> OpDecoder<'a> {
             let counter = self.columns.predecessor_counter.next_value()?.flatten();
             match (actor, counter) {
                 (Some(actor), Some(counter)) if actor < self.actors && counter > 0 => {
+                    if counter as u64 >= self.counter {
+                        return Err(OpError::Later);
+                    }
                     predecessors.push(OpId::new(counter as u32, actor));
                 }
                 _ => return Err(OpError::Id),
@@ -303,13 +312,22 @@ const NULLS: Run<Option<&'static str>> = Run { value: None, count: usize::MAX };
 const NULLS_U32: Run<Option<u32>> = Run { value: None, count: usize::MAX };
 const NO_COUNTERS: DeltaRun = DeltaRun { first: None, step: 0, count: usize::MAX };
 
-/// The id of an element. The head of a sequence has counter 0 and no actor.
+/// The id of an element, to which an operation with the counter `own` refers. The head of a sequence
+/// has counter 0 and no actor.
 #[inline]
-fn element(actor: Option<u32>, counter: Option<i64>, actors: u32) -> Result<OpId, OpError> {
+fn element(
+    actor: Option<u32>,
+    counter: Option<i64>,
+    actors: u32,
+    own: u64,
+) -> Result<OpId, OpError> {
     match (actor, counter) {
         (None, Some(0)) => Ok(OpId::ZERO),
         // The decoder keeps counters within 32 bits.
         (Some(actor), Some(counter)) if actor < actors && counter > 0 => {
+            if counter as u64 >= own {
+                return Err(OpError::Later);
+            }
             Ok(OpId::new(counter as u32, actor))
         }
         _ => Err(OpError::Key),

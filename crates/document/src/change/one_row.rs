@@ -121,9 +121,10 @@ impl Writer {
 /// Reads the list of columns and their data, `bytes`, as those of a change with one operation.
 ///
 /// `None` for everything that is more, or not canonical, or wrong, or rare: the column codecs then say
-/// which. `actors` is how many actors the change has, author included.
+/// which. `actors` is how many actors the change has, author included, and `counter` that of the
+/// operation.
 #[inline]
-pub(super) fn read(bytes: &[u8], actors: u32) -> Option<OpRun<'_>> {
+pub(super) fn read(bytes: &[u8], actors: u32, counter: u32) -> Option<OpRun<'_>> {
     let columns = usize::from(*bytes.first()?);
     let list = bytes.get(1..1 + 2 * columns)?;
     let mut data = &bytes[1 + 2 * columns..];
@@ -139,7 +140,7 @@ pub(super) fn read(bytes: &[u8], actors: u32) -> Option<OpRun<'_>> {
         (column, data) = data.split_at_checked(usize::from(pair[1]))?;
         row.column(ColumnSpec::from_u32(u32::from(previous)), column)?;
     }
-    if data.is_empty() { row.run(actors) } else { None }
+    if data.is_empty() { row.run(actors, counter) } else { None }
 }
 
 /// The columns of a change with one operation, decoded.
@@ -187,9 +188,9 @@ impl<'a> Row<'a> {
     }
 
     #[inline]
-    fn run(self, actors: u32) -> Option<OpRun<'a>> {
+    fn run(self, actors: u32, own: u32) -> Option<OpRun<'a>> {
         let id = |actor: Option<u32>, counter: Option<u32>| match (actor, counter) {
-            (Some(actor), Some(counter)) if actor < actors && counter > 0 => {
+            (Some(actor), Some(counter)) if actor < actors && (1..own).contains(&counter) => {
                 Some(OpId::new(counter, actor))
             }
             _ => None,

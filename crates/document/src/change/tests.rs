@@ -416,6 +416,19 @@ fn malformed_operations_are_refused() {
     assert_eq!(refusal(&[object, KEY, NO_INSERT, SET, NULL, NO_PREDECESSORS]), OpError::Id);
     let actor: (u32, &[u8]) = (1, &[0x7f, 1]);
     assert_eq!(refusal(&[actor, object, KEY, NO_INSERT, SET, NULL, NO_PREDECESSORS]), OpError::Id);
+    // The operation's own counter is 9.
+    let (author, later): ((u32, &[u8]), (u32, &[u8])) = ((1, &[0x7f, 0]), (2, &[0x7f, 9]));
+    assert_eq!(
+        refusal(&[author, later, KEY, NO_INSERT, SET, NULL, NO_PREDECESSORS]),
+        OpError::Later
+    );
+    let element: [(u32, &[u8]); 2] = [(17, &[0x7f, 0]), (19, &[0x7f, 9])];
+    assert_eq!(
+        refusal(&[element[0], element[1], NO_INSERT, SET, NULL, NO_PREDECESSORS]),
+        OpError::Later
+    );
+    let one: [(u32, &[u8]); 3] = [(112, &[0x7f, 1]), (113, &[0x7f, 0]), (115, &[0x7f, 9])];
+    assert_eq!(refusal(&[KEY, NO_INSERT, SET, NULL, one[0], one[1], one[2]]), OpError::Later);
     let two_equal: [(u32, &[u8]); 3] = [(112, &[0x7f, 2]), (113, &[2, 0]), (115, &[0x7e, 3, 0])];
     assert_eq!(
         refusal(&[KEY, NO_INSERT, SET, NULL, two_equal[0], two_equal[1], two_equal[2]]),

@@ -46,6 +46,16 @@ pub(crate) struct Sequences {
     /// The tables of elements that several operations deleted: each progression starts at the
     /// first element of the run that names the entry.
     pub(crate) several: Vec<Vec<(OpId, i8)>>,
+    looked_at: Option<LookedAt>,
+}
+
+/// The leaf that was written to last: people go on where they are.
+#[derive(Debug, Clone, Copy)]
+struct LookedAt {
+    sequence: SequenceId,
+    leaf: u32,
+    /// The widths of all before the leaf.
+    before: Summary,
 }
 
 #[derive(Debug, Clone)]
@@ -175,10 +185,45 @@ impl Sequences {
         position: u32,
         buffer: &str,
     ) -> Option<(Place, Summary)> {
-        let root = &self.roots[sequence.0 as usize];
-        if position >= root.total.get(measure) {
+        if position >= self.roots[sequence.0 as usize].total.get(measure) {
             return None;
         }
+        if let Some(last) = self.looked_at
+            && last.sequence == sequence
+            && last.before.get(measure) <= position
+            && let Some(found) =
+                self.seek_in_leaf(last.leaf, last.before, measure, position, buffer)
+        {
+            return Some(found);
+        }
+        let (leaf, before) = self.seek_leaf(sequence, measure, position);
+        self.seek_in_leaf(leaf, before, measure, position, buffer)
+    }
+
+    /// Keeps the leaf at a position in mind, so that the next looks near it are cheap.
+    pub(crate) fn look_at(&mut self, sequence: SequenceId, measure: Measure, position: u32) {
+        if let Some(last) = self.looked_at
+            && last.sequence == sequence
+            && last.before.get(measure) <= position
+        {
+            let mut end = last.before.get(measure);
+            for run in &self.leaves[last.leaf as usize].runs {
+                end += run.summary().get(measure);
+                if end > position {
+                    return;
+                }
+            }
+        }
+        self.looked_at = None;
+        if position < self.roots[sequence.0 as usize].total.get(measure) {
+            let (leaf, before) = self.seek_leaf(sequence, measure, position);
+            self.looked_at = Some(LookedAt { sequence, leaf, before });
+        }
+    }
+
+    /// The leaf that covers a position, and the widths of all before it.
+    fn seek_leaf(&self, sequence: SequenceId, measure: Measure, position: u32) -> (u32, Summary) {
+        let root = &self.roots[sequence.0 as usize];
         let mut before = Summary::default();
         let mut node = root.node;
         for _ in 0..root.height {
@@ -193,12 +238,25 @@ impl Sequences {
             debug_assert_ne!(next, NONE, "the widths of the children add up to the node's");
             node = next;
         }
-        for (at, run) in self.leaves[node as usize].runs.iter().enumerate() {
+        (node, before)
+    }
+
+    #[inline]
+    fn seek_in_leaf(
+        &self,
+        leaf: u32,
+        before: Summary,
+        measure: Measure,
+        position: u32,
+        buffer: &str,
+    ) -> Option<(Place, Summary)> {
+        let mut before = before;
+        for (at, run) in self.leaves[leaf as usize].runs.iter().enumerate() {
             let summary = run.summary();
             if before.get(measure) + summary.get(measure) > position {
                 let inside = position - before.get(measure);
                 let offset = offset_in_run(run, measure, inside, buffer);
-                return Some((Place { leaf: node, run: at, offset }, before));
+                return Some((Place { leaf, run: at, offset }, before));
             }
             before += summary;
         }
@@ -462,6 +520,9 @@ impl Sequences {
             return;
         }
         let Leaf { mut parent, sequence, .. } = self.leaves[leaf as usize];
+        if self.looked_at.is_some_and(|last| last.leaf != leaf) {
+            self.looked_at = None;
+        }
         let mut child = leaf;
         while parent != NONE {
             let inner = &mut self.inners[parent as usize];
