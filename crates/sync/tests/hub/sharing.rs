@@ -1,0 +1,176 @@
+//! Who gets what.
+
+use std::time::Duration;
+
+use rejoin_sync::{
+    Access, Availability, ChosenDestinations, Destination, DocumentId, HubOptions, Offers,
+    PeerContext, ServeOnRequest, ShareAll, SharePolicy, wire::WireMessage,
+};
+
+use crate::harness::{Net, id, options, server_options};
+
+/// Everybody may have this much.
+struct Allow(Access);
+
+impl SharePolicy for Allow {
+    fn offers(&self, _: &PeerContext) -> Offers {
+        Offers { announces: self.0 != Access::Deny, requests: true }
+    }
+
+    fn announce(&self, _: &PeerContext, _: &DocumentId) -> bool {
+        true
+    }
+
+    fn access(&self, _: &PeerContext, _: &DocumentId) -> Access {
+        self.0
+    }
+}
+
+#[test]
+fn a_change_goes_to_every_other_peer_at_once_and_once() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let clients: Vec<_> = (0..4)
+        .map(|number| {
+            let client = net.add(options(&format!("client {number}")), ShareAll);
+            net.dial(client, server);
+            client
+        })
+        .collect();
+    net.create(clients[0], &id(1), "note");
+    for client in &clients[1..] {
+        net.open(*client, &id(1));
+        assert_eq!(net.text(*client, &id(1)).as_deref(), Some("note"));
+        net.act(*client, |hub, now| hub.set_mode(&id(1), Default::default(), now));
+    }
+    net.act(clients[0], |hub, now| hub.set_mode(&id(1), rejoin_sync::PublishMode::Live, now));
+    net.sent.clear();
+    net.type_into(clients[0], &id(1), "s");
+    for client in &clients {
+        assert_eq!(net.text(*client, &id(1)).as_deref(), Some("notes"));
+        assert_eq!(net.syncs(server, *client), 1, "one message to each");
+        assert_eq!(net.syncs(*client, server), 1, "a change or its acknowledgement");
+    }
+}
+
+#[test]
+fn a_read_only_peer_receives_and_is_not_listened_to() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), Allow(Access::ReadOnly));
+    let reader = net.add(options("reader"), ShareAll);
+    net.create(server, &id(1), "as printed");
+    net.dial(reader, server);
+    net.open(reader, &id(1));
+    net.type_into(reader, &id(1), ", or not");
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(server, &id(1)).as_deref(), Some("as printed"));
+    net.type_into(server, &id(1), ".");
+    net.advance(Duration::from_secs(5));
+    assert!(net.text(reader, &id(1)).unwrap().contains('.'));
+    let peers = net.status(reader, &id(1)).peers;
+    assert!(peers.iter().all(|peer| !peer.has_all), "what is not taken was not received");
+}
+
+#[test]
+fn a_denied_peer_hears_that_the_document_is_unavailable() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), Allow(Access::Deny));
+    let stranger = net.add(options("stranger"), ShareAll);
+    net.create(server, &id(1), "secret");
+    net.dial(stranger, server);
+    net.open(stranger, &id(1));
+    assert_eq!(net.machines[stranger].hub.availability(&id(1)), Availability::Unavailable);
+    net.create(stranger, &id(2), "unwanted");
+    assert_eq!(net.text(server, &id(2)), None);
+}
+
+#[test]
+fn a_document_goes_where_it_was_sent_and_nowhere_else() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let other = net.add(server_options("other"), ServeOnRequest);
+    let chosen = ChosenDestinations::default();
+    let client = net.add(options("client"), chosen.clone());
+    net.dial(client, server);
+    net.dial(client, other);
+    net.create(client, &id(1), "private");
+    assert!(net.sent.iter().all(|(.., message)| !matches!(message, WireMessage::Sync(_))));
+    chosen.set(id(1), [Destination::Server(server.to_string())].into());
+    net.act(client, |hub, now| hub.sharing_changed(&id(1), now));
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(server, &id(1)).as_deref(), Some("private"));
+    assert_eq!(net.text(other, &id(1)), None);
+}
+
+#[test]
+fn a_ring_of_servers_that_all_lack_a_document_says_so_in_time() {
+    let mut net = Net::new();
+    let servers: Vec<_> =
+        (0..3).map(|n| net.add(server_options(&format!("server {n}")), ServeOnRequest)).collect();
+    for server in &servers {
+        net.dial(*server, (server + 1) % 3);
+    }
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, servers[0]);
+    net.open(client, &id(1));
+    net.advance(Duration::from_secs(25));
+    assert_eq!(net.machines[client].hub.availability(&id(1)), Availability::Unavailable);
+    net.create(client, &id(2), "but this one goes round");
+    let last = net.add(options("last"), ShareAll);
+    net.dial(last, servers[2]);
+    net.open(last, &id(2));
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(last, &id(2)).as_deref(), Some("but this one goes round"));
+}
+
+#[test]
+fn a_document_that_comes_later_is_heard_of() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let (first, second) =
+        (net.add(options("first"), ShareAll), net.add(options("second"), ShareAll));
+    net.dial(first, server);
+    net.open(first, &id(1));
+    assert_eq!(net.machines[first].hub.availability(&id(1)), Availability::Unavailable);
+    net.create(second, &id(1), "late");
+    net.dial(second, server);
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(first, &id(1)).as_deref(), Some("late"));
+}
+
+#[test]
+fn a_peer_has_only_so_many_documents_at_once() {
+    let mut net = Net::new();
+    let few = HubOptions { documents_per_connection: 2, ..server_options("server") };
+    let server = net.add(few, ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    for number in 1..=3 {
+        net.create(client, &id(number), "x");
+    }
+    net.advance(Duration::from_secs(5));
+    let kept = (1..=3).filter(|number| net.text(server, &id(*number)).is_some()).count();
+    assert_eq!(kept, 2);
+}
+
+#[test]
+fn a_deleted_document_is_not_taken_back() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    net.create(client, &id(1), "gone");
+    net.advance(Duration::from_secs(1));
+    net.act(server, |hub, now| hub.delete(&id(1), now));
+    net.advance(Duration::from_secs(1));
+    net.type_into(client, &id(1), " and gone again");
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(server, &id(1)), None);
+    let store = net.machines[server].store.clone();
+    assert_eq!(store.len(), 1, "nothing but the note that it was deleted: {:?}", store.keys());
+    let restarted = net.add_with_store(server_options("server again"), ServeOnRequest, store);
+    net.dial(client, restarted);
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(restarted, &id(1)), None);
+    assert_eq!(net.machines[restarted].hub.availability(&id(1)), Availability::Deleted);
+}

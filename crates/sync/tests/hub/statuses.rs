@@ -1,0 +1,99 @@
+//! Where a document is, said truthfully.
+
+use std::time::Duration;
+
+use rejoin_sync::{DocumentEvent, PublishMode, ServeOnRequest, ShareAll, wire::WireMessage};
+
+use crate::harness::{Net, id, options, server_options};
+
+#[test]
+fn saved_on_a_server_means_on_its_disk() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    net.machines[server].is_disk_slow = true;
+    net.create(client, &id(1), "a");
+    // The server has to read its disk first, to see what it has.
+    net.let_disk_answer(server);
+    net.machines[server].is_disk_slow = true;
+    net.advance(Duration::from_secs(1));
+    let status = net.status(client, &id(1));
+    assert!(status.peers[0].has_all, "received");
+    assert!(status.servers.iter().all(|server| !server.has_all), "but not saved");
+    net.let_disk_answer(server);
+    net.advance(Duration::from_secs(1));
+    let status = net.status(client, &id(1));
+    assert!(status.servers[0].has_all);
+    assert_eq!(status.servers[0].heads, status.heads);
+    net.type_into(client, &id(1), "b");
+    assert!(!net.status(client, &id(1)).servers[0].has_all);
+    assert!(!net.status(client, &id(1)).peers[0].has_all);
+}
+
+#[test]
+fn durable_heads_are_reported_to_those_who_asked_and_only_when_they_moved() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    net.create(client, &id(1), "a");
+    net.act(client, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.advance(Duration::from_secs(30));
+    let reports = |net: &Net| {
+        let all = net.sent.iter();
+        all.filter(|(.., m)| matches!(m, WireMessage::RemoteHeadsChanged { .. })).count()
+    };
+    let before = reports(&net);
+    net.advance(Duration::from_secs(300));
+    assert_eq!(reports(&net), before);
+    net.type_into(client, &id(1), "b");
+    net.advance(Duration::from_secs(1));
+    assert_eq!(reports(&net), before + 1);
+    assert!(net.sent.iter().all(|(from, _, m)| {
+        *from == server || !matches!(m, WireMessage::RemoteHeadsChanged { .. })
+    }));
+}
+
+#[test]
+fn listeners_hear_of_every_step() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    net.create(client, &id(1), "a");
+    net.advance(Duration::from_secs(2));
+    let statuses: Vec<_> = net.machines[client]
+        .told
+        .iter()
+        .filter_map(|event| match event {
+            DocumentEvent::Status(status) => Some(status),
+            _ => None,
+        })
+        .collect();
+    assert!(statuses.iter().any(|status| !status.disk.is_all));
+    let last = statuses.last().unwrap();
+    assert!(last.disk.is_all && last.peers[0].has_all && last.servers[0].has_all);
+}
+
+#[test]
+fn a_change_from_afar_is_told_in_patches() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let (first, second) =
+        (net.add(options("first"), ShareAll), net.add(options("second"), ShareAll));
+    net.dial(first, server);
+    net.dial(second, server);
+    net.create(first, &id(1), "a");
+    net.act(first, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.open(second, &id(1));
+    net.machines[second].told.clear();
+    net.type_into(first, &id(1), "b");
+    let changed = net.machines[second].told.iter().find_map(|event| match event {
+        DocumentEvent::Changed { patches, before, heads, .. } => Some((patches, before, heads)),
+        _ => None,
+    });
+    let (patches, before, heads) = changed.unwrap();
+    assert_eq!(patches.len(), 1, "{patches:#?}");
+    assert_ne!(before, heads);
+}
