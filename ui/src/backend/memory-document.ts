@@ -34,6 +34,8 @@ export interface DocumentWindowOptions {
   mode: Mode;
   now: () => number;
   onEvent: (event: NoteEvent) => void;
+  /** What the document makes of a push, when that is not what was pushed. For tests. */
+  amend?: (pushed: ChangeSet, text: Text) => ChangeSet;
 }
 
 export class MemoryDocument {
@@ -145,12 +147,23 @@ export class DocumentWindow {
 
   push(request: PushRequest): PushReply {
     if (!this.current(request.version, request.confirms)) return { kind: "stale", version: this.version };
-    this.write(ChangeSet.fromJSON(request.changes));
-    if (request.selection) {
+    const pushed = ChangeSet.fromJSON(request.changes);
+    const effective = this.options.amend?.(pushed, this.knownText) ?? pushed;
+    this.write(effective);
+    if (request.selection && effective === pushed) {
       this.selection = this.pending ? mapSelection(request.selection, this.pending) : request.selection;
       this.document.announcePresence();
     }
-    return { kind: "accepted", version: this.version, effective: null };
+    const amended = effective === pushed ? null : (effective.toJSON() as ChangeSetJson);
+    return { kind: "accepted", version: this.version, effective: amended };
+  }
+
+  /** Tells the window the whole text, as after it has lost step. */
+  resync(): void {
+    this.pending = null;
+    this.unconfirmed = null;
+    this.version += 1;
+    this.emit({ kind: "reset", version: this.version, text: this.text.toString(), readOnly: false });
   }
 
   confirm(version: number): void {

@@ -1,4 +1,4 @@
-import { MapMode } from "@codemirror/state";
+import { ChangeSet, MapMode, type Text } from "@codemirror/state";
 import { describe, expect, test } from "vitest";
 import { MemoryDocument } from "../backend/memory-document";
 import { compositionHold } from "./collab";
@@ -109,6 +109,16 @@ function expectNothingLost(world: World): void {
   }
 }
 
+/** What was typed is there once, unless it was deleted; a deletion may come back when a window starts over. */
+function expectNothingDoubled(world: World): void {
+  const text = world.document.shared.toString();
+  for (const character of world.typed) {
+    const times = text.split(character).length - 1;
+    if (!world.deleted.has(character)) expect(times, `how often ${character} is in the text`).toBe(1);
+    else expect(times).toBeLessThanOrEqual(1);
+  }
+}
+
 async function forEachSeed(check: (seed: number) => Promise<void>): Promise<void> {
   for (let seed = firstSeed; seed < firstSeed + iterations; seed += 1) {
     try {
@@ -196,6 +206,37 @@ describe("windows on one note", () => {
     });
   });
 
+  test("take over what the document made of an edit", async () => {
+    await forEachSeed(async (seed) => {
+      const random = new Random(seed ^ 0x5eed);
+      // As where an element of several characters is deleted as a whole.
+      const amend = (pushed: ChangeSet, text: Text) => {
+        if (random.chance(0.7)) return pushed;
+        const changes: { from: number; to: number; insert: Text }[] = [];
+        pushed.iterChanges((from, to, _from, _to, insert) => {
+          changes.push({ from: Math.max(from - 1, changes.at(-1)?.to ?? 0), to: Math.min(to, text.length), insert });
+        });
+        return ChangeSet.of(changes, text.length, "\n");
+      };
+      const all = world(seed, [{ name: "ana", amend }, { name: "ben" }]);
+      await run(all, (window) => type(all, window));
+      expectSameText(all);
+    });
+  });
+
+  test("start over when they have lost step, without losing or doubling a keystroke", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana" }, { name: "ben" }]);
+      for (const window of all.windows) window.surface.onRemote = null;
+      await run(all, (window) => {
+        if (all.random.chance(0.1)) window.window.resync();
+        else type(all, window);
+      });
+      expectSameText(all);
+      expectNothingDoubled(all);
+    });
+  });
+
   test("start over from the text when replies are lost, without losing or doubling a keystroke", async () => {
     await forEachSeed(async (seed) => {
       const all = world(seed, [{ name: "ana", loss: 0.2 }]);
@@ -251,6 +292,23 @@ describe("an input method", () => {
 });
 
 describe("others' carets", () => {
+  test("are shown where their text is now, however late they are told", async () => {
+    const all = world(3, [{ name: "ana" }], "0123456789");
+    const [ana] = all.windows as [SimulatedWindow];
+    const ben = (head: number) => [{ peer: "ben", name: "Ben", colour: 1, selection: { anchor: head, head } }];
+    const shown = () => ana.surface.state.field(peerCarets)[0]?.selection?.head;
+    const before = ana.session.version;
+    ana.surface.dispatch({ changes: { from: 0, insert: "ab" } });
+    ana.session.receive({ kind: "presence", version: before, peers: ben(5) });
+    expect(shown(), "over an edit that is on its way").toBe(7);
+    while (!all.schedule.idle) await all.schedule.step();
+    ana.surface.dispatch({ changes: { from: 0, insert: "c" } });
+    ana.session.receive({ kind: "presence", version: before, peers: ben(5) });
+    expect(shown(), "and over one that has arrived").toBe(8);
+    ana.session.receive({ kind: "presence", version: ana.session.version + 1, peers: ben(0) });
+    expect(shown(), "but not before its version is here").toBe(8);
+  });
+
   test("come to rest where the others are", async () => {
     await forEachSeed(async (seed) => {
       const all = world(seed, [{ name: "ana" }, { name: "ben" }]);

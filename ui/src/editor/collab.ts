@@ -103,6 +103,7 @@ export class NoteSession {
   private knownVersion: number;
   private toConfirm: number | null = null;
   private confirming = false;
+  private heldReset: { version: number; text: Text } | null = null;
   /** Changes that led to the latest versions, to bring old positions forward. */
   private recent: { version: number; changes: ChangeSet }[] = [];
   private presence: PresenceEvent | null = null;
@@ -181,7 +182,9 @@ export class NoteSession {
         this.showPresence();
         break;
       case "reset":
-        this.reset(event.version, Text.of(event.text.split("\n")));
+        this.heldReset = { version: event.version, text: Text.of(event.text.split("\n")) };
+        this.knownVersion = Math.max(this.knownVersion, event.version);
+        this.advance();
         break;
       default:
         break;
@@ -204,6 +207,12 @@ export class NoteSession {
 
   private advance(): void {
     if (this.closed || !this.surface) return;
+    // Whether the request in flight came before the reset is known when its reply is here.
+    if (this.heldReset && !this.inFlight) {
+      const { version, text } = this.heldReset;
+      this.reset(version, text);
+      return;
+    }
     while (this.remotes.size > 0) {
       const next = this.remotes.get(this.versionNow + 1);
       if (!next) break;
@@ -278,30 +287,33 @@ export class NoteSession {
     if (this.recent.length > recentLimit) this.recent.shift();
   }
 
-  /**
-   * Starts over from the backend's text and keeps what is queued. Whether the request in flight
-   * had been applied is unknown; the way to the new text is shorter if it had.
-   */
-  private reset(version: number, text: Text): void {
-    this.epoch += 1;
-    let changes = difference(this.confirmed, text);
+  /** After a request whose reply was lost: the way to the new text is shorter if it was applied. */
+  private judgeLostRequest(text: Text): void {
     const head = this.queue[0];
-    if (this.inFlight && head?.kind === "undo") this.queue.shift();
-    if (this.inFlight && head?.kind === "edits") {
-      const landed = head.changes.apply(this.confirmed);
-      const onward = difference(landed, text);
-      if (extent(onward) < extent(changes)) {
-        this.queue.shift();
-        changes = onward;
-      }
-    }
+    if (!this.inFlight || !head) return;
     this.inFlight = false;
+    if (head.kind === "undo") {
+      this.queue.shift();
+      return;
+    }
+    const landed = head.changes.apply(this.confirmed);
+    if (extent(difference(landed, text)) < extent(difference(this.confirmed, text))) {
+      this.queue.shift();
+      this.confirmed = landed;
+    }
+  }
+
+  /** Starts over from the backend's text and keeps what is queued. */
+  private reset(version: number, text: Text): void {
+    const changes = difference(this.confirmed, text);
+    this.epoch += 1;
+    this.heldReset = null;
     this.confirming = false;
-    this.remotes.clear();
+    for (const known of this.remotes.keys()) if (known <= version) this.remotes.delete(known);
     this.recent = [];
-    this.presence = null;
+    if (this.presence && this.presence.version < version) this.presence = null;
     this.toConfirm = null;
-    this.knownVersion = version;
+    this.knownVersion = Math.max(version, ...this.remotes.keys());
     this.confirmed = text;
     this.versionNow = version;
     this.show(this.rebase(changes), { kind: "reset" }, null);
@@ -311,7 +323,7 @@ export class NoteSession {
   // --- sending ----------------------------------------------------------------
 
   private send(): void {
-    if (this.closed || this.inFlight || this.cancelRetry || this.knownVersion > this.versionNow) return;
+    if (this.closed || this.inFlight || this.cancelRetry || this.heldReset || this.knownVersion > this.versionNow) return;
     const head = this.queue[0];
     if (!head) {
       this.sendConfirmation();
@@ -394,7 +406,9 @@ export class NoteSession {
         (opened) => {
           this.cancelRetry = null;
           if (this.closed) return;
-          this.reset(opened.version, Text.of(opened.text.split("\n")));
+          const text = Text.of(opened.text.split("\n"));
+          this.judgeLostRequest(text);
+          this.reset(opened.version, text);
           this.options.onTrouble?.(null);
         },
         (again: unknown) => {
@@ -446,25 +460,31 @@ export class NoteSession {
     });
   }
 
-  /** Brings the peers' selections from the event's version to what the surface shows. */
+  /**
+   * Brings positions in the text of `version` to where they are on the surface; null when that
+   * version has not been taken in yet, or is too long ago to be known.
+   */
+  positionsFrom(version: number): ((position: number) => number) | null {
+    const oldest = this.recent[0]?.version ?? this.versionNow + 1;
+    if (version > this.versionNow || version < oldest - 1) return null;
+    const since = this.recent.filter((entry) => entry.version > version).map((entry) => entry.changes);
+    for (const entry of this.queue) if (entry.kind === "edits") since.push(entry.changes);
+    const length = this.surface?.state.doc.length ?? 0;
+    return (position) => {
+      let mapped = position;
+      for (const changes of since) mapped = changes.mapPos(Math.min(mapped, changes.length), 1);
+      return Math.min(mapped, length);
+    };
+  }
+
   private showPresence(): void {
     const event = this.presence;
     if (!event || event.version > this.versionNow) return;
     this.presence = null;
-    const since = this.recent.filter((entry) => entry.version > event.version).map((entry) => entry.changes);
-    for (const entry of this.queue) if (entry.kind === "edits") since.push(entry.changes);
-    const length = this.surface?.state.doc.length ?? 0;
-    const at = (position: number) => {
-      let mapped = position;
-      for (const changes of since) mapped = mapped <= changes.length ? changes.mapPos(mapped, 1) : changes.newLength;
-      return Math.min(mapped, length);
-    };
-    this.options.onPeers?.(
-      event.peers.map((peer) => ({
-        ...peer,
-        selection: peer.selection && { anchor: at(peer.selection.anchor), head: at(peer.selection.head) },
-      })),
-    );
+    const at = this.positionsFrom(event.version);
+    const place = (selection: TextSelection | null) =>
+      at && selection && { anchor: at(selection.anchor), head: at(selection.head) };
+    this.options.onPeers?.(event.peers.map((peer) => ({ ...peer, selection: place(peer.selection) })));
   }
 }
 

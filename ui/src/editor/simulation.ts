@@ -3,7 +3,7 @@
 import { EditorState, Text, type Transaction, type TransactionSpec } from "@codemirror/state";
 import type { Backend } from "../backend/backend";
 import type { ChangeSetJson, NoteEvent, PresentPeer } from "../backend/bindings";
-import { type DocumentWindow, MemoryDocument } from "../backend/memory-document";
+import type { DocumentWindow, DocumentWindowOptions, MemoryDocument } from "../backend/memory-document";
 import { NoteSession, remoteChange, type Surface, type Timers } from "./collab";
 import { peerCarets, setPeers } from "./peers";
 
@@ -102,6 +102,7 @@ export interface SimulatedWindowOptions {
   mode?: "live" | "batched";
   /** The chance that a reply is lost and the request rejects instead. */
   loss?: number;
+  amend?: DocumentWindowOptions["amend"];
 }
 
 /** One window: a session, its surface, and a slow line to the document. */
@@ -131,6 +132,7 @@ export class SimulatedWindow {
       mode: options.mode ?? "live",
       now: () => schedule.now,
       onEvent: () => undefined,
+      ...(options.amend ? { amend: options.amend } : {}),
     });
     this.load();
   }

@@ -11,7 +11,7 @@ export class HistoryView {
   position = $state(0);
   version = $state.raw<VersionView | null>(null);
   failure = $state<string | null>(null);
-  private asked = 0;
+  private asking = false;
 
   constructor(backend: Backend, note: ItemId) {
     this.backend = backend;
@@ -36,21 +36,30 @@ export class HistoryView {
     }
   }
 
-  /** Shows the note after change `position`. A slider asks often: only the latest answer counts. */
+  /**
+   * Shows the note after change `position`. A slider asks often: one question is asked at a time,
+   * and what was wanted in between is passed over.
+   */
   async show(position: number): Promise<void> {
-    const length = this.history?.length ?? 0;
-    this.position = Math.min(Math.max(position, 0), length);
-    const asked = ++this.asked;
-    if (this.position >= length) {
-      this.version = null;
-      return;
-    }
+    this.position = Math.min(Math.max(position, 0), this.history?.length ?? 0);
+    if (this.asking) return;
+    this.asking = true;
     try {
-      const version = await this.backend.versionAt(this.note, { kind: "position", position: this.position });
-      if (asked === this.asked) this.version = version;
+      let shown = -1;
+      while (shown !== this.position) {
+        shown = this.position;
+        this.version = this.atNow ? null : await this.ask(shown);
+      }
+      this.failure = null;
     } catch (error) {
-      if (asked === this.asked) this.failure = errorMessage(error);
+      this.failure = errorMessage(error);
+    } finally {
+      this.asking = false;
     }
+  }
+
+  private ask(position: number): Promise<VersionView> {
+    return this.backend.versionAt(this.note, { kind: "position", position });
   }
 
   async restore(): Promise<void> {

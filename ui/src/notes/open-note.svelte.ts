@@ -34,6 +34,8 @@ export type LoadState = { kind: "loading" } | { kind: "ready" } | { kind: "faile
 const wordDelay = 250;
 const wordPause = 1500;
 const longNote = 100_000;
+/** Milliseconds between renewals of what is derived from the text. */
+const renewInterval = 1500;
 /** Milliseconds that closing waits for the backend to take the last edits. */
 const closeLimit = 5000;
 
@@ -67,6 +69,7 @@ export class OpenNote {
   private channel = 0;
   private opening: Promise<void> = Promise.resolve();
   private wordTimer: ReturnType<typeof setTimeout> | null = null;
+  private renewed = 0;
   private closed = false;
 
   constructor(id: ItemId, title: string, around: NoteSurroundings) {
@@ -204,7 +207,6 @@ export class OpenNote {
           this.available = true;
           this.setReadOnly(event.readOnly);
         }
-        if (event.kind === "remote") this.revision += 1;
         if (this.session) this.session.receive(event);
         else if (this.opened && event.kind === "reset") this.opened = { text: event.text, version: event.version };
         else this.early.push(event);
@@ -242,9 +244,18 @@ export class OpenNote {
       () => {
         this.wordTimer = null;
         this.countWords();
+        this.rested();
       },
       long ? wordPause : wordDelay,
     );
+  }
+
+  /** The text has changed and its writers paused: what is derived from it is made anew. */
+  private rested(): void {
+    if (Date.now() - this.renewed < renewInterval) return;
+    this.renewed = Date.now();
+    this.revision += 1;
+    if (this.authors) void this.showAuthors(true).catch(() => undefined);
   }
 
   private countWords(): void {
@@ -307,9 +318,18 @@ export class OpenNote {
   }
 
   async showAuthors(on: boolean): Promise<void> {
-    if (on) await this.settle();
-    this.authors = on ? await this.around.backend.attribution(this.id) : null;
-    this.editor?.view.dispatch({ effects: setAttribution.of(this.authors) });
+    if (!on) {
+      this.authors = null;
+      this.editor?.view.dispatch({ effects: setAttribution.of(null) });
+      return;
+    }
+    await this.settle();
+    const authors = await this.around.backend.attribution(this.id);
+    const at = this.session?.positionsFrom(authors.version);
+    this.authors = authors;
+    if (!at) return;
+    const spans = authors.spans.map((span) => ({ ...span, from: at(span.from), to: at(span.to) }));
+    this.editor?.view.dispatch({ effects: setAttribution.of({ ...authors, spans }) });
   }
 
   async markSeen(): Promise<void> {
