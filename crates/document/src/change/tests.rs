@@ -417,7 +417,8 @@ fn malformed_operations_are_refused() {
     let actor: (u32, &[u8]) = (1, &[0x7f, 1]);
     assert_eq!(refusal(&[actor, object, KEY, NO_INSERT, SET, NULL, NO_PREDECESSORS]), OpError::Id);
     // The operation's own counter is 9.
-    let (author, later): ((u32, &[u8]), (u32, &[u8])) = ((1, &[0x7f, 0]), (2, &[0x7f, 9]));
+    let author: (u32, &[u8]) = (1, &[0x7f, 0]);
+    let later: (u32, &[u8]) = (2, &[0x7f, 9]);
     assert_eq!(
         refusal(&[author, later, KEY, NO_INSERT, SET, NULL, NO_PREDECESSORS]),
         OpError::Later
