@@ -81,7 +81,7 @@ pub struct Arguments {
     pub max_connections: usize,
 
     /// Connections from one address
-    #[arg(long, env = "REJOIN_MAX_PER_ADDRESS", value_name = "N", default_value_t = 1_000)]
+    #[arg(long, env = "REJOIN_MAX_PER_ADDRESS", value_name = "N", default_value_t = 2_000)]
     pub max_connections_per_address: usize,
 
     /// Documents that one connection may use at once

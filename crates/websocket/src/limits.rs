@@ -61,6 +61,6 @@ pub struct ListenLimits {
 
 impl Default for ListenLimits {
     fn default() -> ListenLimits {
-        ListenLimits { connections: 10_000, connections_per_address: 1_000 }
+        ListenLimits { connections: 10_000, connections_per_address: 2_000 }
     }
 }
