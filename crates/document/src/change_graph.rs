@@ -116,11 +116,6 @@ impl ChangeGraph {
         &self.heads
     }
 
-    /// The numbers of the heads, ascending.
-    pub(crate) fn head_indexes(&self) -> &[ChangeIndex] {
-        &self.head_indexes
-    }
-
     /// The number of the change with this hash.
     pub(crate) fn find(&self, hash: &ChangeHash) -> Option<ChangeIndex> {
         let recent = self.hashes.len().saturating_sub(RECENT);

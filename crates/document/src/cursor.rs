@@ -105,9 +105,10 @@ impl View<'_> {
             Cursor::Element { counter, actor, side } => (*counter, actor, *side),
         };
         let actor = self.set.actors.find(actor).ok_or(CursorError::UnknownElement)?;
+        let op = OpId::new(counter, actor);
         let mut element = self
-            .element_of(OpId::new(counter, actor))
-            .filter(|id| self.clock.as_ref().is_none_or(|clock| clock.covers(*id)))
+            .element_of(op)
+            .filter(|_| self.clock.as_ref().is_none_or(|clock| clock.covers(op)))
             .ok_or(CursorError::UnknownElement)?;
         let mut first = true;
         loop {

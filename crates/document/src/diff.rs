@@ -48,6 +48,9 @@ struct Diff<'a> {
     patches: Vec<Patch>,
 }
 
+/// The ranges of the marks of one name, with their values.
+type MarkRanges = Vec<(Range<usize>, ScalarValue)>;
+
 /// Text or values that came in at one place.
 enum Inserted {
     Text(String),
@@ -238,7 +241,7 @@ impl Diff<'_> {
     }
 
     /// The names of marks whose begins or ends differ between the states, with their ranges after.
-    fn changed_marks(&self, object: ObjectIndex) -> Vec<(String, Vec<(Range<usize>, ScalarValue)>)> {
+    fn changed_marks(&self, object: ObjectIndex) -> Vec<(String, MarkRanges)> {
         let set = self.set;
         let Some(sequence) = set.sequence(object) else { return Vec::new() };
         let mut names: Vec<String> = set

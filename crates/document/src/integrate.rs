@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::{
     object::{
-        Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source, Special,
+        Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source,
     },
     op::{Action, Key, Op, OpRun},
     op_id::OpId,
@@ -344,7 +344,7 @@ impl OpSet {
         let mut register = Register::new();
         self.log_and_add(object, &mut register, id, op, ParentKey::Element(id));
         let number = self.specials.len() as u32;
-        self.specials.push(Special { object, register });
+        self.specials.push(register);
         let run = Run {
             id,
             origin: after,
@@ -407,15 +407,15 @@ impl OpSet {
         if self.sequences.sequence_of(place.leaf) != sequence {
             return Err(InvalidOp::UnknownElement);
         }
-        let place = self.make_special(object, place);
+        let place = self.make_special(place);
         let before = patches.is_active().then(|| patches.element_state(self, place));
         let number = self.special_number(place);
-        let mut register = std::mem::take(&mut self.specials[number as usize].register);
+        let mut register = std::mem::take(&mut self.specials[number as usize]);
         let result = self.supersede(&mut register, &op.predecessors, id);
         if result.is_ok() {
             self.log_and_add(object, &mut register, id, op, ParentKey::Element(element));
         }
-        self.specials[number as usize].register = register;
+        self.specials[number as usize] = register;
         let place = self.refresh_special(place);
         if result.is_ok()
             && let Some(before) = before
@@ -436,9 +436,9 @@ impl OpSet {
     ) -> Result<(), InvalidOp> {
         let before = patches.is_active().then(|| patches.element_state(self, place));
         let number = self.special_number(place);
-        let mut register = std::mem::take(&mut self.specials[number as usize].register);
+        let mut register = std::mem::take(&mut self.specials[number as usize]);
         let result = self.supersede(&mut register, predecessors, id);
-        self.specials[number as usize].register = register;
+        self.specials[number as usize] = register;
         result?;
         let place = self.refresh_special(place);
         if let Some(before) = before {
@@ -448,7 +448,7 @@ impl OpSet {
     }
 
     /// Gives an element a register of its own, if it is still part of a text run.
-    pub(crate) fn make_special(&mut self, object: ObjectIndex, place: Place) -> Place {
+    pub(crate) fn make_special(&mut self, place: Place) -> Place {
         let Some((place, run)) = self.sequences.run_at(place) else { return place };
         if run.kind != RunKind::Text {
             return place;
@@ -461,7 +461,7 @@ impl OpSet {
             successors: self.deletions_of(&run, place.offset),
         };
         let number = self.specials.len() as u32;
-        self.specials.push(Special { object, register: smallvec::smallvec![op] });
+        self.specials.push(smallvec::smallvec![op]);
         let special = self.special_run(&run, number);
         self.sequences.update(place, 1, &self.log.text, |part| {
             *part = Run { id: part.id, origin: part.origin, ..special };
@@ -518,7 +518,7 @@ impl OpSet {
             return;
         }
         let number = run.source as usize;
-        for op in &mut self.specials[number].register {
+        for op in &mut self.specials[number] {
             op.successors.retain(|id| *id != deleted_by);
         }
         self.refresh_special(place);
@@ -548,7 +548,7 @@ impl OpSet {
             StoredKey::Element(element) => {
                 let Some(place) = self.sequences.find(*element) else { return };
                 let special = self.special_number(place) as usize;
-                let register = &mut self.specials[special].register;
+                let register = &mut self.specials[special];
                 register.retain(|other| other.id != id);
                 for other in register.iter_mut() {
                     other.successors.retain(|successor| *successor != id);

@@ -87,10 +87,6 @@ impl ActiveMarks {
         marks.sort_by_key(|(name, _)| *name);
         marks
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.begun.is_empty()
-    }
 }
 
 impl OpSet {

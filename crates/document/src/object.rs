@@ -124,13 +124,6 @@ pub(crate) enum Source {
     Text(u32),
 }
 
-/// A special element of a sequence: all that is not a run of plain characters.
-#[derive(Debug, Clone)]
-pub(crate) struct Special {
-    pub(crate) object: ObjectIndex,
-    pub(crate) register: Register,
-}
-
 /// The objects of a document.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects {
@@ -197,21 +190,8 @@ impl Objects {
         Some(object)
     }
 
-    /// Gives an object another id.
-    pub(crate) fn rename(&mut self, index: ObjectIndex, id: OpId) {
-        let object = &mut self.list[index.0 as usize];
-        if self.by_id.remove(&object.id).is_some() {
-            self.by_id.insert(id, index);
-        }
-        object.id = id;
-    }
-
     /// All objects in the order of their making here.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ObjectIndex, &Object)> {
         self.list.iter().enumerate().map(|(at, object)| (ObjectIndex(at as u32), object))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
     }
 }

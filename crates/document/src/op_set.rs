@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     object::{
         Content, ObjId, ObjType, Object, ObjectIndex, Objects, Parent, ParentKey, Register,
-        RegisterOp, Source, Special,
+        RegisterOp, Source,
     },
     op::{Action, RawValue},
     op_id::OpId,
@@ -24,7 +24,8 @@ pub(crate) struct OpSet {
     pub(crate) actors: Actors,
     pub(crate) objects: Objects,
     pub(crate) sequences: Sequences,
-    pub(crate) specials: Vec<Special>,
+    /// The registers of all elements that are not plain characters.
+    pub(crate) specials: Vec<Register>,
     pub(crate) log: OpLog,
     /// The greatest counter of a committed operation.
     pub(crate) max_op: u32,
@@ -192,11 +193,10 @@ impl OpSet {
 
     /// The run of a special element as its register makes it.
     pub(crate) fn special_run(&self, run: &Run, number: u32) -> Run {
-        let special = &self.specials[number as usize];
-        let winner = self.winner(&special.register, None);
+        let register = &self.specials[number as usize];
+        let winner = self.winner(register, None);
         let visible = winner.is_some();
-        let is_mark =
-            special.register.first().is_some_and(|op| self.action(op) == Action::Mark);
+        let is_mark = register.first().is_some_and(|op| self.action(op) == Action::Mark);
         let (points, utf8, utf16) = match winner {
             Some(op) if !is_mark => self.widths(op),
             _ => (0, 0, 0),
@@ -207,7 +207,7 @@ impl OpSet {
 
     /// The register of a special element's run.
     pub(crate) fn register_of(&self, run: &Run) -> &Register {
-        &self.specials[run.source as usize].register
+        &self.specials[run.source as usize]
     }
 
     /// The key of an object in its parent, when it is shown there.

@@ -9,3 +9,6 @@ pub(crate) use run::{Removal, Run, RunKind, joined_step};
 pub use summary::TextUnit;
 pub(crate) use summary::{Measure, Summary};
 pub(crate) use tree::{Place, SequenceId, Sequences};
+
+#[cfg(test)]
+mod tests;

@@ -140,11 +140,14 @@ impl<'a> View<'a> {
         let Content::Map(map) = &object.content else {
             return Err(ReadError::WrongProp { prop: "any key".into(), kind: object.kind });
         };
-        let entry = |(key, register): (&Box<str>, &Register)| {
-            let op = self.set.winner(register, self.clock.as_ref())?;
-            Some((key.to_string(), self.set.value(register, op, self.clock.as_ref())))
-        };
-        Ok(map.iter().filter_map(entry).collect())
+        let clock = self.clock.as_ref();
+        let mut entries = Vec::new();
+        for (key, register) in map {
+            if let Some(op) = self.set.winner(register, clock) {
+                entries.push((key.to_string(), self.set.value(register, op, clock)));
+            }
+        }
+        Ok(entries)
     }
 
     /// The length of a text in the unit, of a list in elements, of a map in keys.

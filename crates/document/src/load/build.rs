@@ -8,7 +8,7 @@ use crate::{
         rows::{OpRow, Row, RowKey, TextRow},
     },
     object::{
-        Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source, Special,
+        Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source,
     },
     op::{Action, Key, Op, RawValue},
     op_id::OpId,
@@ -320,7 +320,7 @@ impl<'s> Builder<'s> {
             }
             GroupKey::Element { id, origin } => {
                 let number = self.set.specials.len() as u32;
-                self.set.specials.push(Special { object: self.object, register });
+                self.set.specials.push(register);
                 let run = Run {
                     id,
                     origin,

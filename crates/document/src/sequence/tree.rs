@@ -636,6 +636,44 @@ impl Sequences {
         self.add_sibling(sequence, level, parent, above, Child { node, summary });
     }
 
+    /// Checks that widths add up, that parents and children know each other, that neighbours that
+    /// could be one run are, and that no node is too large.
+    #[cfg(test)]
+    pub(crate) fn check_invariants(&self, sequence: SequenceId) {
+        let root = &self.roots[sequence.0 as usize];
+        let mut leaves = Vec::new();
+        let total = self.check_node(root.node, root.height, NONE, &mut leaves);
+        assert_eq!(total, root.total);
+        assert_eq!(leaves[0], root.first_leaf);
+        for (at, leaf) in leaves.iter().enumerate() {
+            let leaf = &self.leaves[*leaf as usize];
+            assert_eq!(leaf.sequence, sequence.0);
+            assert_eq!(leaf.next, leaves.get(at + 1).copied().unwrap_or(NONE));
+            assert!(leaf.runs.len() <= MAX_RUNS + 1);
+        }
+    }
+
+    #[cfg(test)]
+    fn check_node(&self, node: u32, level: u8, parent: u32, leaves: &mut Vec<u32>) -> Summary {
+        let mut total = Summary::default();
+        if level == 0 {
+            let leaf = &self.leaves[node as usize];
+            assert_eq!(leaf.parent, parent);
+            leaves.push(node);
+            leaf.runs.iter().for_each(|run| total += run.summary());
+            return total;
+        }
+        let inner = &self.inners[node as usize];
+        assert_eq!((inner.parent, inner.level), (parent, level));
+        assert!(inner.children.len() <= MAX_CHILDREN);
+        for child in &inner.children {
+            let summary = self.check_node(child.node, level - 1, node, leaves);
+            assert_eq!(summary, child.summary);
+            total += summary;
+        }
+        total
+    }
+
     fn set_parent(&mut self, node: u32, level: u8, parent: u32) {
         if level == 0 {
             self.leaves[node as usize].parent = parent;
