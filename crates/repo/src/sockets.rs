@@ -94,8 +94,8 @@ pub(crate) fn dial(
 /// A dialed connection is open, unless it was given up meanwhile.
 fn opened(core: &Arc<Core>, id: ConnectionId, connection: Connection) {
     core.with(|state, now| {
-        if state.links.contains_key(&id) {
-            state.links.insert(id, link(core, id, connection));
+        if let Some(dialing) = state.links.get_mut(&id) {
+            *dialing = link(core, id, connection);
             state.hub.handle(Event::Dialed { connection: id }, now);
         }
     });

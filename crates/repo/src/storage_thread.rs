@@ -44,6 +44,9 @@ impl StorageRequest {
     }
 }
 
+/// The segments of a key, and its value.
+type Entry = (Vec<String>, Vec<u8>);
+
 /// Owns the store until nobody can send requests any more.
 pub(crate) struct StorageThread {
     store: Box<dyn ChunkStore>,
@@ -118,7 +121,7 @@ impl StorageThread {
         });
     }
 
-    fn read(&self, document: &DocumentId) -> Result<Vec<(Vec<String>, Vec<u8>)>, StoreError> {
+    fn read(&self, document: &DocumentId) -> Result<Vec<Entry>, StoreError> {
         let entries = self.store.load_range(&prefix(document))?;
         Ok(entries.into_iter().map(|(key, bytes)| (key.segments().to_vec(), bytes)).collect())
     }

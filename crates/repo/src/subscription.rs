@@ -1,7 +1,7 @@
 //! What happens to a document, one event after another.
 
 use rejoin_sync::DocumentEvent;
-use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::DocumentHandle;
 
@@ -20,9 +20,6 @@ impl Subscription {
 
     /// The next event if there is one now.
     pub fn try_next(&mut self) -> Option<DocumentEvent> {
-        match self.events.try_recv() {
-            Ok(event) => Some(event),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.events.try_recv().ok()
     }
 }

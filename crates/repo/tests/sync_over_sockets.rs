@@ -1,5 +1,7 @@
 //! Two repos and a server between them, over real WebSockets and on real disks.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use rejoin_document::{Document, ObjId, ObjType, Prop, TextUnit, Value};
