@@ -100,7 +100,7 @@ pub fn chunk(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Everything that must hold of a document, wherever it came from.
-fn check_document(document: &Document) {
+pub fn check_document(document: &Document) {
     let seen = read_all(document.view());
     for saved in [document.save(), document.save_uncompressed()] {
         let loaded = Document::load(&saved, LoadOptions::default()).expect("what was saved loads");
@@ -119,7 +119,7 @@ fn check_document(document: &Document) {
 }
 
 /// Reads everything that can be read, as text to compare.
-fn read_all(view: View<'_>) -> Vec<String> {
+pub fn read_all(view: View<'_>) -> Vec<String> {
     let mut seen = Vec::new();
     let mut met = HashSet::from([ObjId::ROOT]);
     let mut left = vec![ObjId::ROOT];

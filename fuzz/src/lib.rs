@@ -4,11 +4,12 @@
 //! `corpus/`: a regression is caught without a fuzzer.
 //!
 //! ```text
-//! cargo +nightly fuzz run load            # or apply_change, columns
+//! cargo +nightly fuzz run load            # or apply_change, changes, columns
 //! cargo run --example write_seeds         # writes the seeds again
 //! ```
 //!
 //! A crash that was found goes, minimised, into `corpus/<target>/` under a name that says what it was.
 
+pub mod changes;
 pub mod columns;
 pub mod documents;
