@@ -194,10 +194,11 @@ impl PatchLog {
     ) {
         let Key::Map(key) = key else { return };
         let after = self.register_state(set, register);
-        if let Some(by) = self.increment(set, register, id, after.winner) {
+        let same = after.winner == before.winner && (after.visible > 1) == (before.visible > 1);
+        if same && let Some(by) = self.increment(set, register, id, after.winner) {
             let key = PathKey::Key(key.into());
             self.push(set, object, PatchAction::Increment { key, by });
-        } else if after.winner != before.winner || (after.visible > 1) != (before.visible > 1) {
+        } else if !same {
             let key = key.to_owned();
             let action = match set.winner(register, None) {
                 Some(op) => PatchAction::PutMap {
@@ -261,13 +262,13 @@ impl PatchLog {
         let register = set.register_of(run);
         let after = self.register_state(set, register);
         let index = self.index(set, object, place);
-        if let Some(by) = self.increment(set, register, id, after.winner) {
-            self.push(set, object, PatchAction::Increment { key: PathKey::Index(index), by });
-            return;
-        }
-        if after.winner == before.register.winner
-            && (after.visible > 1) == (before.register.visible > 1)
+        let before_register = &before.register;
+        if after.winner == before_register.winner
+            && (after.visible > 1) == (before_register.visible > 1)
         {
+            if let Some(by) = self.increment(set, register, id, after.winner) {
+                self.push(set, object, PatchAction::Increment { key: PathKey::Index(index), by });
+            }
             return;
         }
         let kind = set.objects.get(object).kind;
