@@ -623,6 +623,10 @@ impl Drop for Transaction<'_> {
     }
 }
 
+/// The type codes of values that are not compared by their bytes.
+const F64: u8 = 5;
+const COUNTER: u8 = 8;
+
 fn delete_op(object: ObjId, key: Key<'_>, predecessors: SmallVec<[OpId; 1]>) -> Op<'_> {
     Op {
         object: object.0,
