@@ -570,7 +570,7 @@ impl<'a> Transaction<'a> {
             return false;
         }
         // A counter is compared with its increments, a number as numbers are (0 is -0).
-        if matches!(value.code, 5 | 8) {
+        if matches!(value.code, F64 | COUNTER) {
             let total = set.value(register, op, None);
             return total == Value::Scalar(ScalarValue::decode(value));
         }
