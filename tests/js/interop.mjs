@@ -167,8 +167,9 @@ function leaf(value) {
   return `unknown ${JSON.stringify(value)}`;
 }
 
-/** A value without its conflicts. */
+/** A value without its conflicts. In a conflict JavaScript shows both kinds of strings alike. */
 function plain(value) {
+  if (A.isImmutableString(value)) return { text: value.val };
   if (typeof value === "string") return { text: value };
   if (Array.isArray(value)) return { list: value.map(plain) };
   if (isObject(value)) return { map: sorted(Object.entries(value).map(([k, v]) => [k, plain(v)])) };
@@ -189,9 +190,7 @@ function describe(doc) {
   const walk = (value, path) => {
     if (typeof value === "string") {
       const marks = A.marks(doc, path).map((m) => `${m.start} ${m.end} ${m.name} ${markValue(m.value)}`);
-      const spans = A.spans(doc, path).map((span) => span.type === "block" ? "block" :
-        `${span.value} ${JSON.stringify(sorted(Object.entries(span.marks ?? {}).map(([k, v]) => [k, markValue(v)])))}`);
-      return { text: value, marks: marks.sort(), spans };
+      return { text: value, marks: marks.sort(), spans: spans(A.spans(doc, path)) };
     }
     if (!isObject(value)) return leaf(value);
     const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
@@ -199,6 +198,22 @@ function describe(doc) {
     return Array.isArray(value) ? { list: described.map(([, child]) => child) } : { map: sorted(described) };
   };
   return { heads: A.getHeads(doc).sort(), value: walk(doc, []) };
+}
+
+/** Spans as lines; what differs only in removed marks is one span. */
+function spans(found) {
+  const merged = [];
+  for (const span of found) {
+    if (span.type === "block") {
+      merged.push({ line: "block" });
+      continue;
+    }
+    const marks = JSON.stringify(sorted(Object.entries(span.marks ?? {}).map(([k, v]) => [k, markValue(v)])));
+    const before = merged.at(-1);
+    if (before?.marks === marks) before.line += span.value;
+    else merged.push({ line: span.value, marks });
+  }
+  return merged.map(({ line, marks }) => (marks === undefined ? line : `${line} ${marks}`));
 }
 
 /** Marks hold strings as scalars, which JavaScript shows as plain strings. */

@@ -78,6 +78,9 @@ fn step(rng: &mut ChaCha8Rng, kinds: Kinds) -> Step {
         41..=43 if kinds.update_text && kinds.text => {
             Step::UpdateText { replica, obj: rng.random(), seed: rng.random() }
         }
+        44..=48 if kinds.cursors => {
+            Step::Cursors { replica, obj: rng.random(), point: rng.random(), seed: rng.random() }
+        }
         _ => {
             let count = if rng.random_range(0..3) == 0 { rng.random_range(2..8) } else { 1 };
             let edits = (0..count).map(|_| edit(rng, kinds)).collect();

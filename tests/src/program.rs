@@ -41,7 +41,7 @@ impl Kinds {
         partial: true,
         old_heads: true,
         reload: true,
-        update_text: false,
+        update_text: true,
         cursors: true,
         rollbacks: true,
     };
@@ -100,6 +100,8 @@ pub enum Step {
     Past { replica: u32, point: u32 },
     /// An empty change.
     Empty { replica: u32, time: i64 },
+    /// Cursors into a text or list, made now or earlier, resolved now and at an earlier point.
+    Cursors { replica: u32, obj: u32, point: u32, seed: u64 },
     /// Replace a text through a diff; the operations may differ from Automerge's.
     UpdateText { replica: u32, obj: u32, seed: u64 },
 }

@@ -1,6 +1,6 @@
 //! Automerge's side of a program: the same calls and the same readings, on `AutoCommit`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::iter::Span;
 use automerge::marks::{ExpandMark, Mark};
@@ -231,22 +231,30 @@ fn spans(doc: &AutoCommit, obj: &ObjId, heads: Option<&[ChangeHash]>) -> Vec<Str
         Some(heads) => doc.spans_at(obj, heads),
         None => doc.spans(obj),
     };
-    found
-        .unwrap()
-        .map(|span| match span {
+    let mut spans: Vec<(String, Option<String>)> = Vec::new();
+    for span in found.unwrap() {
+        match span {
             Span::Text { text, marks } => {
                 let marks: BTreeMap<String, String> = marks
                     .iter()
                     .flat_map(|marks| marks.iter())
                     .map(|(name, value)| (name.to_string(), neutral(value).show()))
                     .collect();
-                format!("{text:?} {marks:?}")
+                let marks = format!("{marks:?}");
+                match spans.last_mut() {
+                    // Automerge parts a text also where only a removed mark begins or ends.
+                    Some((before, Some(same))) if *same == marks => before.push_str(&text),
+                    _ => spans.push((text, Some(marks))),
+                }
             }
             Span::Block(map) => {
-                let keys: BTreeMap<&str, ()> =
-                    map.iter().map(|(key, _)| (key.as_str(), ())).collect();
-                format!("block {:?}", keys.keys().collect::<Vec<_>>())
+                let keys: BTreeSet<&str> = map.iter().map(|(key, _)| key.as_str()).collect();
+                spans.push((format!("block {keys:?}"), None));
             }
-        })
+        }
+    }
+    spans
+        .into_iter()
+        .map(|(text, marks)| marks.map_or(text.clone(), |marks| format!("{text:?} {marks}")))
         .collect()
 }

@@ -1,10 +1,10 @@
 //! Our side of a program: the same calls and the same readings, on `Document`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rejoin_document::{
-    ActorId, ChangeHash, CommitOptions, Document, Expand, LoadOptions, ObjId, ObjType, PatchLog,
-    Prop, ScalarValue, Span, TextUnit, Transaction, Value, View,
+    ActorId, ChangeHash, CommitOptions, Cursor, CursorSide, Document, Expand, LoadOptions, ObjId,
+    ObjType, Prop, ScalarValue, Span, TextUnit, Transaction, Value, View,
 };
 
 use crate::lockstep::{At, Call};
@@ -132,8 +132,7 @@ pub fn update_text(
 ) -> Result<(), String> {
     let mut transaction = document.transaction(actor);
     let id = object(&transaction, &[], obj).ok_or("unknown object")?;
-    let length = transaction.view().length(id, TextUnit::Utf8).map_err(|error| error.to_string())?;
-    transaction.splice_text(id, 0, length, text, TextUnit::Utf8).map_err(|error| error.to_string())?;
+    transaction.update_text(id, text).map_err(|error| error.to_string())?;
     commit(transaction, None, 0);
     Ok(())
 }
@@ -154,8 +153,12 @@ pub fn run(
             transaction.put_object(obj, prop(at, text_unit), object_type(*kind)).map(Some)
         }
         Call::Delete(at) => transaction.delete(obj, prop(at, text_unit)).map(|()| None),
-        Call::Increment(at, by) => transaction.increment(obj, prop(at, text_unit), *by).map(|()| None),
-        Call::Insert(index, value) => transaction.insert(obj, (*index, text_unit), scalar(value)).map(|()| None),
+        Call::Increment(at, by) => {
+            transaction.increment(obj, prop(at, text_unit), *by).map(|()| None)
+        }
+        Call::Insert(index, value) => {
+            transaction.insert(obj, (*index, text_unit), scalar(value)).map(|()| None)
+        }
         Call::InsertObject(index, kind) => {
             transaction.insert_object(obj, (*index, text_unit), object_type(*kind)).map(Some)
         }
@@ -283,14 +286,36 @@ fn spans(view: &View<'_>, obj: ObjId) -> Vec<String> {
                 format!("{text:?} {marks:?}")
             }
             Span::Block(block) => {
-                let keys: Vec<String> = view.keys(block).unwrap();
+                let keys: BTreeSet<String> = view.keys(block).unwrap().into_iter().collect();
                 format!("block {keys:?}")
             }
         })
         .collect()
 }
 
-/// A log that collects nothing.
-pub fn no_log() -> PatchLog {
-    PatchLog::inactive()
+/// A cursor in its text and byte forms.
+pub fn cursor(
+    view: &View<'_>,
+    obj: &str,
+    index: usize,
+    text_unit: Unit,
+    before: bool,
+) -> Result<(String, Vec<u8>), String> {
+    let obj = view.parse_object(obj).ok_or("unknown object")?;
+    let side = if before { CursorSide::Before } else { CursorSide::After };
+    let cursor =
+        view.cursor(obj, index, unit(text_unit), side).map_err(|error| error.to_string())?;
+    Ok((cursor.to_string(), cursor.to_bytes()))
+}
+
+/// Where a cursor in its text form points.
+pub fn cursor_position(
+    view: &View<'_>,
+    obj: &str,
+    cursor: &str,
+    text_unit: Unit,
+) -> Result<usize, String> {
+    let obj = view.parse_object(obj).ok_or("unknown object")?;
+    let cursor: Cursor = cursor.parse().map_err(|error| format!("{error}"))?;
+    view.cursor_position(obj, &cursor, unit(text_unit)).map_err(|error| error.to_string())
 }

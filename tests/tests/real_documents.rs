@@ -191,5 +191,7 @@ fn compare(name: &str, bytes: &[u8]) {
     .unwrap_or_else(|error| panic!("{name}: automerge cannot read our save: {error}"));
     assert_eq!(subject::hashes(&back.get_heads()), heads, "{name}: heads of our save there");
     assert_eq!(back.stats().num_ops, theirs.stats().num_ops, "{name}: number of operations");
-    println!("{name}: {} changes, {} bytes, ours {}", changes.len(), bytes.len(), saved.len());
+    let theirs = theirs.save().len();
+    println!("{name}: {} changes, {theirs} bytes, ours {}", changes.len(), saved.len());
+    assert!(saved.len() <= theirs + theirs / 100, "{name}: {} bytes, {theirs} there", saved.len());
 }

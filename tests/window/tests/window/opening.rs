@@ -15,7 +15,7 @@ fn a_new_person_is_welcomed() -> Result<()> {
     app.page.element("#welcome-name")?;
     app.page.picture("opening-first-run")?;
     app.welcome("Ana", None)?;
-    app.status_when("the first note to be saved", |status| status.contains("Saved here"))?;
+    app.status_when("the first note to be saved", |status| saved(status))?;
     app.page.picture("opening-welcome-note")?;
     app.close()
 }
