@@ -55,7 +55,11 @@ impl Document {
         Ok((before..self.graph.len()).filter_map(|at| self.hash_at(at)).collect())
     }
 
-    pub(crate) fn apply_one(&mut self, change: Change, log: &mut PatchLog) -> Result<(), ApplyError> {
+    pub(crate) fn apply_one(
+        &mut self,
+        change: Change,
+        log: &mut PatchLog,
+    ) -> Result<(), ApplyError> {
         if !self.queue.is_empty() && self.is_queued(&change.hash()) {
             return Ok(());
         }

@@ -134,13 +134,12 @@ impl ChangeGraph {
         index.table.reserve(more, |at| hash_prefix(&self.hashes[*at as usize]));
         for at in index.covered..recent {
             let prefix = hash_prefix(&self.hashes[at]);
-            index.table.insert_unique(prefix, at as u32, |at| {
-                hash_prefix(&self.hashes[*at as usize])
-            });
+            index
+                .table
+                .insert_unique(prefix, at as u32, |at| hash_prefix(&self.hashes[*at as usize]));
             index.covered = at + 1;
         }
-        let found =
-            index.table.find(hash_prefix(hash), |at| self.hashes[*at as usize] == *hash)?;
+        let found = index.table.find(hash_prefix(hash), |at| self.hashes[*at as usize] == *hash)?;
         Some(ChangeIndex(*found))
     }
 

@@ -119,7 +119,8 @@ impl View<'_> {
             let (place, run) =
                 self.set.sequences.run_at(place).ok_or(CursorError::UnknownElement)?;
             let range = self.set.visible_range(run, self.clock.as_ref());
-            let visible = range.contains(&place.offset) && !matches!(run.kind, RunKind::Mark { .. });
+            let visible =
+                range.contains(&place.offset) && !matches!(run.kind, RunKind::Mark { .. });
             let index = self.index_at(number, place, unit);
             if visible || side == CursorSide::After || (first && index == 0) {
                 return Ok(index);

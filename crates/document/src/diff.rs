@@ -181,8 +181,11 @@ impl Diff<'_> {
 
     fn delete(&mut self, object: ObjectIndex, index: usize, length: usize) {
         let id = ObjId(self.set.objects.get(object).id);
-        if let Some(Patch { object, action: PatchAction::DeleteSeq { index: at, length: so_far }, .. }) =
-            self.patches.last_mut()
+        if let Some(Patch {
+            object,
+            action: PatchAction::DeleteSeq { index: at, length: so_far },
+            ..
+        }) = self.patches.last_mut()
             && *object == id
             && *at == index
         {
@@ -258,8 +261,7 @@ impl Diff<'_> {
             .into_iter()
             .map(|name| {
                 let of_name = after.iter().filter(|mark| mark.name == name);
-                let ranges =
-                    of_name.map(|mark| (mark.range.clone(), mark.value.clone())).collect();
+                let ranges = of_name.map(|mark| (mark.range.clone(), mark.value.clone())).collect();
                 (name, ranges)
             })
             .collect()

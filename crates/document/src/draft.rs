@@ -134,10 +134,8 @@ impl Document {
         let mut runs = Vec::new();
         let object_id = |object| self.set.objects.get(object).id;
         self.set.log.runs_between(OpId::DRAFT_ACTOR, 1, u32::MAX, object_id, &mut runs);
-        let runs: Vec<OpRun<'_>> = runs
-            .into_iter()
-            .map(|run| run.map_ids(|id| committed(id, start_op, actor)))
-            .collect();
+        let runs: Vec<OpRun<'_>> =
+            runs.into_iter().map(|run| run.map_ids(|id| committed(id, start_op, actor))).collect();
         let header = ChangeHeader {
             deps: self.graph.heads(),
             actor,

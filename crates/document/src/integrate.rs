@@ -3,9 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::{
-    object::{
-        Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source,
-    },
+    object::{Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source},
     op::{Action, Key, Op, OpRun},
     op_id::OpId,
     op_log::{LogRun, LoggedOps, StoredKey},
@@ -364,12 +362,7 @@ impl OpSet {
     }
 
     /// A mark's end has the id after its begin's, and comes behind it in the same sequence.
-    fn check_mark_end(
-        &self,
-        sequence: SequenceId,
-        id: OpId,
-        end: Place,
-    ) -> Result<(), InvalidOp> {
+    fn check_mark_end(&self, sequence: SequenceId, id: OpId, end: Place) -> Result<(), InvalidOp> {
         let begin = OpId::new(id.counter.saturating_sub(1), id.actor);
         let place = self.sequences.find(begin).ok_or(InvalidOp::UnmatchedMark)?;
         let begins = self.sequences.run_at(place).is_some_and(|(_, run)| {

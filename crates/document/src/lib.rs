@@ -30,14 +30,14 @@ mod refused;
 mod save;
 mod sequence;
 mod transaction;
-mod undo;
 pub mod typed;
+mod undo;
 mod value;
 mod view;
 
 pub use actor::{ActorId, InvalidActorId};
-pub use bundle::BundleError;
 pub use attribution::Authored;
+pub use bundle::BundleError;
 pub use change::{Change, ChangeError, OpError};
 pub use change_hash::{ChangeHash, InvalidChangeHash};
 pub use chunk::ChunkError;
@@ -46,9 +46,7 @@ pub use deflate::InflateError;
 pub use document::{ChangeMeta, Document, UnknownHeads};
 pub use draft::{DraftTransaction, RestoreDraftError};
 pub use integrate::InvalidOp;
-pub use load::{
-    DocumentChunkError, LoadError, LoadErrorCause, LoadOptions, Salvaged, UnreadChunk,
-};
+pub use load::{DocumentChunkError, LoadError, LoadErrorCause, LoadOptions, Salvaged, UnreadChunk};
 pub use mark::{Expand, Mark};
 pub use object::{ObjId, ObjType};
 pub use patch::{Patch, PatchAction, PatchLog, PathKey};

@@ -177,7 +177,9 @@ impl Document {
             };
             match &taken {
                 Ok(()) => {}
-                Err(LoadError { cause: LoadErrorCause::Apply(_), .. }) => result = result.and(taken),
+                Err(LoadError { cause: LoadErrorCause::Apply(_), .. }) => {
+                    result = result.and(taken)
+                }
                 Err(_) => {
                     result = taken;
                     break;

@@ -223,8 +223,7 @@ pub(crate) fn text_widths(text: &str) -> (u32, u32, u32) {
         let len = text.len() as u32;
         return (len, len, len);
     }
-    let (points, utf16) = text
-        .chars()
-        .fold((0, 0), |(points, utf16), c| (points + 1, utf16 + c.len_utf16() as u32));
+    let (points, utf16) =
+        text.chars().fold((0, 0), |(points, utf16), c| (points + 1, utf16 + c.len_utf16() as u32));
     (points, text.len() as u32, utf16)
 }

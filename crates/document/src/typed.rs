@@ -138,10 +138,7 @@ impl HydrateError {
 ///
 /// # Errors
 /// When the document refuses; what was written so far is then to be rolled back.
-pub fn reconcile(
-    tx: &mut Transaction<'_>,
-    value: &impl Reconcile,
-) -> Result<(), ReconcileError> {
+pub fn reconcile(tx: &mut Transaction<'_>, value: &impl Reconcile) -> Result<(), ReconcileError> {
     value.reconcile(Place::root(tx))
 }
 
@@ -157,11 +154,7 @@ pub fn hydrate<T: Hydrate>(view: &View<'_>) -> Result<T, HydrateError> {
 ///
 /// # Errors
 /// When the document holds something else there, or nothing and the type has no value for that.
-pub fn hydrate_key<T: Hydrate>(
-    view: &View<'_>,
-    map: ObjId,
-    key: &str,
-) -> Result<T, HydrateError> {
+pub fn hydrate_key<T: Hydrate>(view: &View<'_>, map: ObjId, key: &str) -> Result<T, HydrateError> {
     let read = match view.get(map, key)? {
         Some(value) => T::hydrate(view, &value),
         None => T::missing().ok_or(HydrateError::Missing),
@@ -239,10 +232,7 @@ pub fn key_at_index<T: Reconcile>(
 ///
 /// # Errors
 /// When it is neither a string nor a map with one key.
-pub fn variant(
-    view: &View<'_>,
-    value: &Value,
-) -> Result<(String, Option<Value>), HydrateError> {
+pub fn variant(view: &View<'_>, value: &Value) -> Result<(String, Option<Value>), HydrateError> {
     if let Some(name) = impls::string(view, value) {
         return Ok((name, None));
     }

@@ -172,7 +172,8 @@ impl UndoHistory {
             if range.actor == OpId::DRAFT_ACTOR {
                 let first = committed(OpId::new(range.from, range.actor));
                 let len = range.to - range.from;
-                *range = OpRange { actor: first.actor, from: first.counter, to: first.counter + len };
+                *range =
+                    OpRange { actor: first.actor, from: first.counter, to: first.counter + len };
             }
         }
         let ids = std::mem::take(&mut self.renewed.ids);
@@ -217,8 +218,12 @@ impl UndoHistory {
                 }
             }
         }
-        let mut ids: Vec<_> =
-            self.renewed.ids.iter().filter(|(old, new)| !old.is_draft() && !new.is_draft()).collect();
+        let mut ids: Vec<_> = self
+            .renewed
+            .ids
+            .iter()
+            .filter(|(old, new)| !old.is_draft() && !new.is_draft())
+            .collect();
         ids.sort_unstable_by_key(|(old, _)| (old.actor, old.counter));
         leb128::write_u64(&mut out, ids.len() as u64);
         for (old, new) in ids {

@@ -299,8 +299,8 @@ impl<'a> View<'a> {
 
     /// The number of an object that exists at these heads.
     pub(crate) fn object(&self, object: ObjId) -> Result<ObjectIndex, ReadError> {
-        let visible = object.0.is_zero()
-            || self.clock.as_ref().is_none_or(|clock| clock.covers(object.0));
+        let visible =
+            object.0.is_zero() || self.clock.as_ref().is_none_or(|clock| clock.covers(object.0));
         let found = visible.then(|| self.set.objects.find(object.0)).flatten();
         found.ok_or(ReadError::UnknownObject)
     }

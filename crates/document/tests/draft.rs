@@ -1,5 +1,7 @@
 //! A draft survives merging, can be journaled and restored, and commits as one change.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
 use rejoin_document::{
     ActorId, CommitOptions, Document, ObjId, ObjType, PatchLog, TextUnit, WriteError,
 };

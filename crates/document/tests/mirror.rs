@@ -1,6 +1,8 @@
 //! Patches keep a mirror of the whole document exact: after every transaction, every change taken
 //! in, and across any two states.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
 use std::collections::BTreeMap;
 
 use rejoin_document::{
@@ -106,10 +108,8 @@ fn mirrored_from(view: &View<'_>, object: ObjId) -> Mirrored {
                     value => units.push(Content::Other(value)),
                 }
             }
-            let mut units: Vec<Unit> = units
-                .into_iter()
-                .map(|content| Unit { content, marks: BTreeMap::new() })
-                .collect();
+            let mut units: Vec<Unit> =
+                units.into_iter().map(|content| Unit { content, marks: BTreeMap::new() }).collect();
             for mark in view.marks(object, UNIT).unwrap() {
                 for unit in &mut units[mark.range] {
                     unit.marks.insert(mark.name.clone(), format!("{:?}", mark.value));
@@ -224,7 +224,8 @@ impl Side {
         let mut write = self.doc.transaction(&self.actor);
         write.set_log(PatchLog::active(UNIT));
         for _ in 0..1 + random.below(3) {
-            let len = if kind.is_sequence() { write.view().length(object, UNIT).unwrap() } else { len };
+            let len =
+                if kind.is_sequence() { write.view().length(object, UNIT).unwrap() } else { len };
             let key = random.pick(&["a", "b", "c"]);
             let _ = match (kind, random.below(6)) {
                 (ObjType::Map, 0..=2) => write.put(object, key, random.below(5) as i64),

@@ -1,5 +1,7 @@
 //! Undo takes back one's own edits only, through others' edits, and survives a restart.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
 use rejoin_document::{
     ActorId, CommitOptions, Document, LoadOptions, ObjId, ObjType, PatchLog, ScalarValue, TextUnit,
     UndoHistory, UndoInto, Value,

@@ -7,9 +7,7 @@ use crate::{
         document::DocumentChunkError,
         rows::{OpRow, Row, RowKey, TextRow},
     },
-    object::{
-        Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source,
-    },
+    object::{Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source},
     op::{Action, Key, Op, RawValue},
     op_id::OpId,
     op_log::{LogRun, LoggedOps},
@@ -67,7 +65,8 @@ impl<'s> Builder<'s> {
         };
         if self.set.objects.get(self.object).id != id {
             self.finish_object();
-            let object = self.set.objects.find(id).ok_or(DocumentChunkError::Malformed("object"))?;
+            let object =
+                self.set.objects.find(id).ok_or(DocumentChunkError::Malformed("object"))?;
             let actors = &self.set.actors;
             if actors.order(id) <= actors.order(self.set.objects.get(self.object).id) {
                 return Err(DocumentChunkError::Order);
@@ -124,7 +123,8 @@ impl<'s> Builder<'s> {
             utf16,
             kind: RunKind::Text,
         };
-        let what = LoggedOps::Insert { after: row.after, text: source, bytes: utf8, count: row.count };
+        let what =
+            LoggedOps::Insert { after: row.after, text: source, bytes: utf8, count: row.count };
         self.log(row.id, what);
         self.runs.push(run);
         Ok(())

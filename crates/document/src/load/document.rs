@@ -175,8 +175,7 @@ fn read_changes(columns: &ColumnBytes<'_>, doc: &mut Document) -> Result<(), Doc
     let mut time = DeltaDecoder::new(columns.get(changes::TIME), strict, DeltaRange::I64);
     let mut message = RleDecoder::<&str>::new(columns.get(changes::MESSAGE), strict);
     let mut dep_count = RleDecoder::<u64>::new(columns.get(changes::DEP_COUNT), strict);
-    let mut dep_index =
-        DeltaDecoder::new(columns.get(changes::DEP_INDEX), strict, DeltaRange::U32);
+    let mut dep_index = DeltaDecoder::new(columns.get(changes::DEP_INDEX), strict, DeltaRange::U32);
     let mut extra_meta = RleDecoder::<u64>::new(columns.get(changes::EXTRA_META), strict);
     let mut extra = Reader::new(columns.get(changes::EXTRA));
 
@@ -214,9 +213,8 @@ fn read_changes(columns: &ColumnBytes<'_>, doc: &mut Document) -> Result<(), Doc
         deps.sort_unstable();
         let extra_bytes = match extra_meta.next_value()?.flatten() {
             None => &[][..],
-            Some(meta) => {
-                extra.take(usize::try_from(ValueMeta::from_u64(meta).len()).unwrap_or(usize::MAX))?
-            }
+            Some(meta) => extra
+                .take(usize::try_from(ValueMeta::from_u64(meta).len()).unwrap_or(usize::MAX))?,
         };
         let time = time.next_value()?.flatten().unwrap_or(0);
         let message = message.next_value()?.flatten();

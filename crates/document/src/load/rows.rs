@@ -254,8 +254,11 @@ impl<'a> Rows<'a> {
             Some(run) if run.value == Some(Action::Set as u64) => n = n.min(run.count),
             _ => return Ok(None),
         }
-        let (object_actor, object_counter) =
-            if object.is_zero() { (None, None) } else { (Some(object.actor), Some(object.counter)) };
+        let (object_actor, object_counter) = if object.is_zero() {
+            (None, None)
+        } else {
+            (Some(object.actor), Some(object.counter))
+        };
         match self.object_actor.peek()? {
             Some(run) if run.value == object_actor => n = n.min(run.count),
             None if object_actor.is_none() => {}

@@ -133,7 +133,8 @@ impl World {
                 (Measure::Utf16, utf16, element.character.len_utf16() as u32),
             ] {
                 for inside in 0..width {
-                    let found = self.trees.seek(self.sequence, measure, position + inside, &self.text);
+                    let found =
+                        self.trees.seek(self.sequence, measure, position + inside, &self.text);
                     let (place, before) = found.unwrap();
                     let (_, run) = self.trees.run_at(place).unwrap();
                     assert_eq!(run.id.plus(place.offset), element.id);

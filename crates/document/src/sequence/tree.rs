@@ -95,7 +95,12 @@ impl Sequences {
         let id = self.roots.len() as u32;
         let leaf = self.leaves.len() as u32;
         self.leaves.push(Leaf { parent: NONE, sequence: id, next: NONE, runs: Vec::new() });
-        self.roots.push(Root { node: leaf, height: 0, first_leaf: leaf, total: Summary::default() });
+        self.roots.push(Root {
+            node: leaf,
+            height: 0,
+            first_leaf: leaf,
+            total: Summary::default(),
+        });
         SequenceId(id)
     }
 
@@ -292,7 +297,9 @@ impl Sequences {
         let leaf = &mut self.leaves[place.leaf as usize];
         let at = place.run;
         if place.offset == 0 || at >= leaf.runs.len() {
-            if at > 0 && let Some(joined) = leaf.runs[at - 1].joined(&run) {
+            if at > 0
+                && let Some(joined) = leaf.runs[at - 1].joined(&run)
+            {
                 let offset = leaf.runs[at - 1].len();
                 leaf.runs[at - 1] = joined;
                 self.index.append(run.id.actor, run.id.counter, place.leaf);
@@ -342,7 +349,10 @@ impl Sequences {
         let id = middle.id;
         let runs = &self.leaves[place.leaf as usize].runs;
         let (mut from, mut taken) = (place.run, 1);
-        if len == 0 && from > 0 && let Some(joined) = runs[from - 1].joined(&middle) {
+        if len == 0
+            && from > 0
+            && let Some(joined) = runs[from - 1].joined(&middle)
+        {
             middle = joined;
             from -= 1;
             taken += 1;
@@ -490,7 +500,11 @@ impl Sequences {
                     summary += child.summary;
                     self.set_parent(child.node, height - 1, node);
                 }
-                self.inners.push(Inner { parent: NONE, level: height, children: children.to_vec() });
+                self.inners.push(Inner {
+                    parent: NONE,
+                    level: height,
+                    children: children.to_vec(),
+                });
                 above.push(Child { node, summary });
             }
             level = above;

@@ -161,7 +161,9 @@ impl Transaction<'_> {
             let register = set.register_of(run);
             return register.iter().all(|op| {
                 op.successors.iter().all(|id| {
-                    range.contains(*id) || renewed.is_own(*id) || set.position_in(register, *id).is_ok()
+                    range.contains(*id)
+                        || renewed.is_own(*id)
+                        || set.position_in(register, *id).is_ok()
                 })
             });
         }
@@ -244,7 +246,12 @@ impl Transaction<'_> {
     }
 
     /// Fills a new object with what an old one holds.
-    fn copy_object(&mut self, old: OpId, new: OpId, renewed: &mut Renewed) -> Result<(), WriteError> {
+    fn copy_object(
+        &mut self,
+        old: OpId,
+        new: OpId,
+        renewed: &mut Renewed,
+    ) -> Result<(), WriteError> {
         let set = &self.doc.set;
         let (Some(from), Some(to)) = (set.objects.find(old), set.objects.find(new)) else {
             return Ok(());
@@ -477,7 +484,8 @@ impl Transaction<'_> {
     /// Marks the range of a mark as it would be without it.
     fn revert_mark(&mut self, object: ObjectIndex, begin: OpId) -> Result<(), WriteError> {
         let set = &self.doc.set;
-        let (Some(sequence), Some(place)) = (set.sequence(object), set.sequences.find(begin)) else {
+        let (Some(sequence), Some(place)) = (set.sequence(object), set.sequences.find(begin))
+        else {
             return Ok(());
         };
         let Some((_, run)) = set.sequences.run_at(place) else { return Ok(()) };
