@@ -151,6 +151,7 @@ mod tests {
                 storage_id: Some(storage_id.clone()),
                 url: Some(server().address),
                 has_all: received,
+                is_ahead: false,
                 at: Some(4),
                 problem: None,
             }],

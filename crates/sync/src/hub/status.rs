@@ -74,6 +74,8 @@ pub struct PeerStatus {
     pub url: Option<String>,
     /// It has received everything that is in memory here.
     pub has_all: bool,
+    /// It told of changes that have not come here yet.
+    pub is_ahead: bool,
     /// When it last said what it has, in milliseconds since 1970.
     pub at: Option<u64>,
     /// Why this document is not synced with the peer, in words.
@@ -147,6 +149,7 @@ impl Hub {
             storage_id: peer.metadata.storage_id.clone(),
             url: peer.url().map(str::to_owned),
             has_all: slot.heads().iter().all(|head| theirs.contains(head) || shared.contains(head)),
+            is_ahead,
             at: session.heard_at,
             problem: session.problem.clone(),
         })
