@@ -1,6 +1,6 @@
 //! Reading a document, as it is now or as it was at some heads.
 
-use std::ops::Range;
+use std::ops::{Bound, Range, RangeBounds};
 
 use crate::{
     actor::ActorId,
@@ -148,6 +148,67 @@ impl<'a> View<'a> {
             }
         }
         Ok(entries)
+    }
+
+    /// The keys and values of a map within a range of keys, sorted by the keys' UTF-8 bytes.
+    ///
+    /// # Errors
+    /// When the object does not exist or is a sequence.
+    pub fn entries_in<'k>(
+        &self,
+        object: ObjId,
+        keys: impl RangeBounds<&'k str>,
+    ) -> Result<Vec<(String, Value)>, ReadError> {
+        let mut entries = self.entries(object)?;
+        entries.retain(|(key, _)| {
+            let after_start = match keys.start_bound() {
+                Bound::Included(start) => key.as_str() >= *start,
+                Bound::Excluded(start) => key.as_str() > *start,
+                Bound::Unbounded => true,
+            };
+            let before_end = match keys.end_bound() {
+                Bound::Included(end) => key.as_str() <= *end,
+                Bound::Excluded(end) => key.as_str() < *end,
+                Bound::Unbounded => true,
+            };
+            after_start && before_end
+        });
+        Ok(entries)
+    }
+
+    /// The text that covers a range of a text in the unit; what a range touches of a wide element
+    /// comes whole.
+    ///
+    /// # Errors
+    /// When the object does not exist or is no sequence.
+    pub fn text_in(
+        &self,
+        object: ObjId,
+        range: Range<usize>,
+        unit: TextUnit,
+    ) -> Result<String, ReadError> {
+        let (number, _) = self.sequence(object)?;
+        let mut text = String::new();
+        let mut at = range.start;
+        let measure = self.set.objects.get(number).kind.measure(unit);
+        while at < range.end {
+            let Some((place, run)) = self.element(number, at, unit) else { break };
+            let visible = self.set.visible_range(&run, self.clock.as_ref());
+            let mut piece = Piece { run: &run, range: place.offset..visible.end };
+            let wanted = (range.end - at) as u32;
+            if self.width(&piece, measure) > wanted && run.kind == RunKind::Text {
+                let mut end = place.offset + 1;
+                while end < visible.end
+                    && self.width(&Piece { run: &run, range: place.offset..end }, measure) < wanted
+                {
+                    end += 1;
+                }
+                piece.range.end = end;
+            }
+            at += self.width(&piece, measure).max(1) as usize;
+            self.push_text(&piece, &mut text);
+        }
+        Ok(text)
     }
 
     /// The length of a text in the unit, of a list in elements, of a map in keys.
