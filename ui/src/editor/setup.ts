@@ -6,7 +6,7 @@ import { bracketMatching } from "@codemirror/language";
 import { highlightSelectionMatches } from "@codemirror/search";
 import { Compartment, EditorSelection, EditorState, type Extension, Prec, Text } from "@codemirror/state";
 import { drawSelection, dropCursor, EditorView, keymap, placeholder } from "@codemirror/view";
-import { isOpenable } from "../shared/links";
+import { isNoteLink, isOpenable } from "../shared/links";
 import { strings } from "../shared/strings";
 import { authorColours } from "./authors";
 import type { NoteSession } from "./collab";
@@ -239,27 +239,25 @@ function makeLink(view: EditorView): boolean {
 }
 
 function pointer(options: EditorOptions): Extension {
-  return EditorView.domEventHandlers({
-    mousedown(event, view) {
-      options.onOwnAction();
-      const link = event.target instanceof Element ? event.target.closest<HTMLElement>(".md-link") : null;
-      if (!link || event.button !== 0) return false;
-      const line = view.state.doc.lineAt(view.posAtDOM(link));
-      const editing = view.hasFocus && view.state.selection.ranges.some((range) => range.from <= line.to && range.to >= line.from);
-      if (editing && !event.ctrlKey && !event.metaKey) return false;
-      event.preventDefault();
-      const { note, url } = link.dataset;
-      if (note !== undefined) options.onNoteLink(note);
-      else if (url !== undefined && (isOpenable(url) || url.startsWith("automerge:"))) options.onLink(url);
-      return true;
-    },
-    wheel() {
-      options.onOwnAction();
-      return false;
-    },
-    keydown() {
-      options.onOwnAction();
-      return false;
-    },
-  });
+  return [
+    EditorView.domEventHandlers({
+      mousedown(event, view) {
+        const link = event.target instanceof Element ? event.target.closest<HTMLElement>(".md-link") : null;
+        if (!link || event.button !== 0) return false;
+        const line = view.state.doc.lineAt(view.posAtDOM(link));
+        const editing = view.hasFocus && view.state.selection.ranges.some((range) => range.from <= line.to && range.to >= line.from);
+        if (editing && !event.ctrlKey && !event.metaKey) return false;
+        event.preventDefault();
+        const { note, url } = link.dataset;
+        if (note !== undefined) options.onNoteLink(note);
+        else if (url !== undefined && (isOpenable(url) || isNoteLink(url))) options.onLink(url);
+        return true;
+      },
+    }),
+    EditorView.domEventObservers({
+      mousedown: () => options.onOwnAction(),
+      wheel: () => options.onOwnAction(),
+      keydown: () => options.onOwnAction(),
+    }),
+  ];
 }

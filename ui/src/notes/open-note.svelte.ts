@@ -308,6 +308,8 @@ export class OpenNote {
 
   follow(peer: string | null): void {
     this.following = peer;
+    const name = this.peers.find((each) => each.peer === peer)?.name;
+    if (name) this.around.announce(strings.note.following(name));
     this.keepInSight();
   }
 

@@ -108,6 +108,17 @@ describe("the window", () => {
     expect(app.announcement).toBe("Ana left");
   });
 
+  test("follows someone until the person acts", async () => {
+    await start();
+    await world.backend(ana).openNote("a", () => undefined);
+    await rest();
+    runShortcut(app, { key: "L", ctrlKey: true, shiftKey: true, metaKey: false, altKey: false });
+    expect(app.note?.following).toBe("ana");
+    expect(app.announcement).toBe("Following Ana");
+    app.note?.view?.contentDOM.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+    expect(app.note?.following).toBeNull();
+  });
+
   test("undoes only what was typed here", async () => {
     await start();
     type("mine");
