@@ -3,6 +3,8 @@
 //! It is Automerge's sync protocol, as every version that is in use speaks it. What differs from
 //! the reference stays inside its messages and is written down in `docs/sync-protocol.md`.
 
+use std::collections::HashSet;
+
 use rejoin_document::{ChangeHash, Document, LoadError, LoadErrorCause, PatchLog};
 
 use crate::message::{Extensions, Have, Message, MessageFlags, MessageVersion};
@@ -165,7 +167,11 @@ fn missing(doc: &Document, state: &State) -> Vec<ChangeHash> {
         return Vec::new();
     }
     let mut need = doc.missing_deps(&theirs.heads);
-    need.retain(|hash| !doc.refused().iter().any(|refused| refused.change.hash() == *hash));
+    if !doc.refused().is_empty() {
+        let refused: HashSet<_> =
+            doc.refused().iter().map(|refused| refused.change.hash()).collect();
+        need.retain(|hash| !refused.contains(hash));
+    }
     need.sort_unstable();
     need
 }
@@ -185,7 +191,9 @@ fn note_sent(doc: &Document, state: &mut State, payload: &Payload, need: &[Chang
         state.sent_heads = doc.heads().to_vec();
     }
     if let Some(theirs) = &mut state.theirs {
-        theirs.need.retain(|hash| !payload.answered.contains(hash));
+        if payload.answers_need {
+            theirs.need.retain(|hash| !has(doc, hash));
+        }
         theirs.asked_for_in_flight = false;
     }
 }
@@ -223,7 +231,11 @@ fn defer_in_flight(state: &mut State, need: &mut Vec<ChangeHash>) -> bool {
     match std::mem::take(&mut state.in_flight) {
         InFlight::Nothing => {}
         InFlight::Everything => need.clear(),
-        InFlight::Changes(sent) => need.retain(|hash| !sent.contains(hash)),
+        InFlight::Changes(_) if need.is_empty() => {}
+        InFlight::Changes(sent) => {
+            let sent: HashSet<_> = sent.into_iter().collect();
+            need.retain(|hash| !sent.contains(hash));
+        }
     }
     need.len() < asked
 }

@@ -18,8 +18,8 @@ pub(crate) struct Payload {
     pub(crate) chunks: Vec<Vec<u8>>,
     /// The same as hashes.
     pub(crate) sent: InFlight,
-    /// What the peer asked for by name and gets.
-    pub(crate) answered: Vec<ChangeHash>,
+    /// Whether the peer gets what it asked for by name, as far as that is here.
+    pub(crate) answers_need: bool,
     /// Whether the peer, with these, has everything that this document has, unless a filter's
     /// false positive hides something.
     pub(crate) reaches_heads: bool,
@@ -41,6 +41,7 @@ pub(crate) fn choose(doc: &Document, state: &State) -> Payload {
     let newer = newer_changes(doc, state, theirs);
     let reaches_heads = newer.is_some();
     let newer = newer.unwrap_or_default();
+    let answers_need = !answered.is_empty();
     let hashes = match answered.is_empty() {
         true => newer,
         false => {
@@ -53,7 +54,7 @@ pub(crate) fn choose(doc: &Document, state: &State) -> Payload {
         }
     };
     let (chunks, sent) = encode(doc, state, theirs, hashes);
-    Payload { chunks, sent, answered, reaches_heads }
+    Payload { chunks, sent, answers_need, reaches_heads }
 }
 
 /// The changes that the peer's summary does not cover, in topological order; `None` when the

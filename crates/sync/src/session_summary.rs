@@ -36,7 +36,7 @@ pub(crate) fn deps(doc: &Document, hash: &ChangeHash) -> Vec<ChangeHash> {
 pub(crate) fn summarise(doc: &Document, state: &State, need: &[ChangeHash]) -> Vec<Have> {
     let theirs = state.theirs.as_ref();
     let their_heads = theirs.map(|theirs| theirs.heads.as_slice()).unwrap_or_default();
-    if !need.iter().all(|hash| their_heads.contains(hash)) {
+    if !need.iter().all(|hash| their_heads.binary_search(hash).is_ok()) {
         // Something on the way to their heads is missing. They shall send that, and only that.
         return Vec::new();
     }

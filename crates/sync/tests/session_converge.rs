@@ -209,13 +209,7 @@ fn a_chain_of_false_positives_arrives() {
 
 /// The next connection of `to` starts from what `from` stored.
 fn move_session(from: &Peer, to: &mut Peer) {
-    match (from, &mut *to) {
-        (Peer::Rejoin { states, .. }, Peer::Rejoin { states: to, .. }) => *to = states.clone(),
-        (Peer::Automerge { states, .. }, Peer::Automerge { states: to, .. }) => {
-            *to = states.clone()
-        }
-        _ => panic!("peers of one kind"),
-    }
+    to.take_sessions(from);
     to.reconnect(0);
 }
 

@@ -152,7 +152,7 @@ fn one_side_comes_back_as_an_older_copy() {
                 }
                 sync(&mut a, 0, &mut b, 0);
                 if session_is_newer {
-                    take_sessions(&b, &mut copy);
+                    copy.take_sessions(&b);
                 }
                 if edited {
                     copy.put("edited", "in the copy");
@@ -168,16 +168,6 @@ fn one_side_comes_back_as_an_older_copy() {
     }
 }
 
-fn take_sessions(from: &Peer, to: &mut Peer) {
-    match (from, to) {
-        (Peer::Rejoin { states, .. }, Peer::Rejoin { states: to, .. }) => *to = states.clone(),
-        (Peer::Automerge { states, .. }, Peer::Automerge { states: to, .. }) => {
-            *to = states.clone()
-        }
-        _ => panic!("peers of one kind"),
-    }
-}
-
 #[test]
 fn both_come_back_as_older_copies() {
     for kinds in PAIRS {
@@ -188,8 +178,8 @@ fn both_come_back_as_older_copies() {
             b.put("lost b", n.to_string());
         }
         sync(&mut a, 0, &mut b, 0);
-        take_sessions(&a, &mut old_a);
-        take_sessions(&b, &mut old_b);
+        old_a.take_sessions(&a);
+        old_b.take_sessions(&b);
         old_a.put("new", "a");
         old_b.put("new", "b");
         old_a.reconnect(0);
@@ -241,4 +231,32 @@ fn a_hole_that_nobody_can_fill_does_not_stop_the_rest() {
             assert_in_sync(&mut a, &mut b);
         }
     }
+}
+
+#[test]
+fn changes_that_one_side_refuses_do_not_stop_the_rest() {
+    // Two programs continued one actor: each refuses what the other wrote under the same number.
+    let mut a = Peer::new(Rejoin, b"same");
+    let mut b = Peer::new(Rejoin, b"same");
+    a.open();
+    b.open();
+    a.put("x", "a");
+    b.put("x", "b");
+    for (peer, name) in [(&mut a, "from a"), (&mut b, "from b")] {
+        let mut other = Peer::new(Rejoin, name.as_bytes());
+        other.put(name, "1");
+        peer.apply(&other.changes());
+    }
+    let traffic = sync(&mut a, 0, &mut b, 0);
+    assert!(traffic.messages < 12, "{traffic:?}");
+    assert!(a.has("from b") && b.has("from a"));
+    assert_ne!(a.heads(), b.heads());
+    let Peer::Rejoin { doc, .. } = &a else { unreachable!() };
+    assert_eq!(doc.refused().len(), 1);
+    // And on it goes, with those changes that do not build on a refused one.
+    let mut other = Peer::new(Rejoin, b"other");
+    other.put("later", "1");
+    a.apply(&other.changes());
+    sync(&mut a, 0, &mut b, 0);
+    assert!(b.has("later"));
 }

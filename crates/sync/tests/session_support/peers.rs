@@ -166,6 +166,17 @@ impl Peer {
         }
     }
 
+    /// Takes over the sessions of another peer of the same kind.
+    pub(crate) fn take_sessions(&mut self, from: &Self) {
+        match (from, self) {
+            (Self::Rejoin { states, .. }, Self::Rejoin { states: to, .. }) => to.clone_from(states),
+            (Self::Automerge { states, .. }, Self::Automerge { states: to, .. }) => {
+                to.clone_from(states);
+            }
+            _ => panic!("peers of one kind"),
+        }
+    }
+
     /// The connection ends, and the next one starts from what was stored.
     pub(crate) fn reconnect(&mut self, link: usize) {
         match self {
