@@ -12,9 +12,11 @@ import Shell from "./Shell.svelte";
 
 async function chooseBackend(): Promise<Backend> {
   // The sample notes are left out of the built app.
-  if (insideTauri() || !import.meta.env.DEV) return tauriBackend();
-  const { sampleBackend } = await import("./backend/samples");
-  return sampleBackend(new URLSearchParams(location.search));
+  if (import.meta.env.DEV && !insideTauri()) {
+    const { sampleBackend } = await import("./backend/samples");
+    return sampleBackend(new URLSearchParams(location.search));
+  }
+  return tauriBackend();
 }
 
 const target = document.querySelector("#app");

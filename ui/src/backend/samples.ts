@@ -180,13 +180,13 @@ function company(world: MemoryWorld, document: MemoryDocument): void {
   const bens = open(ben);
   const at = (text: string) => document.shared.toString().indexOf(text);
   place(bens, at("*good* bread"), at("*good* bread") + 12);
-  place(anas, at("- [ ] apples") + 12, at("- [ ] apples") + 12);
+  place(anas, at("] apples") + 8, at("] apples") + 8);
   const words = [", six of them", "", ", or seven"];
   let word = 0;
   let letter = 0;
   setInterval(() => {
     const text = words[word % words.length] ?? "";
-    const end = document.shared.lineAt(Math.max(0, at("- [ ] apples"))).to;
+    const end = document.shared.lineAt(Math.max(0, at("] apples"))).to;
     if (letter < text.length) {
       write(document, end, text.charAt(letter), ana, world.now());
       place(anas, end + 1, end + 1);
