@@ -1,5 +1,7 @@
 //! Raw DEFLATE, with a limit on what comes out.
 
+use std::cell::RefCell;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// The most bytes that one deflated item may inflate to: 256 MiB.
@@ -30,7 +32,22 @@ pub enum InflateError {
 /// # Errors
 /// When they are malformed, end early, or hold more than `limit` bytes.
 pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
-    let mut inflater = Decompress::new(false);
+    INFLATER.with_borrow_mut(|inflater| {
+        inflater.reset(false);
+        inflate_with(inflater, bytes, limit)
+    })
+}
+
+thread_local! {
+    // An inflater has tens of kilobytes: making one costs more than inflating a short column.
+    static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
+
+fn inflate_with(
+    inflater: &mut Decompress,
+    bytes: &[u8],
+    limit: usize,
+) -> Result<Vec<u8>, InflateError> {
     let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).clamp(64, limit.max(64)));
     loop {
         let read = usize::try_from(inflater.total_in()).unwrap_or(usize::MAX).min(bytes.len());
