@@ -60,6 +60,7 @@ impl Memory {
                 if let Some(remembered) = self.notes.get_mut(note) {
                     remembered.hold(&read.text, true);
                     remembered.form = read.form;
+                    remembered.is_deleted = false;
                 }
             }
             Action::Write { path, text, expected, .. } => {
@@ -107,6 +108,7 @@ impl Memory {
 
 impl Remembered {
     fn place(&mut self, path: &FilePath, now: &NoteNow) {
+        self.is_deleted = false;
         self.path = path.clone();
         self.folders.clone_from(&now.folders);
         self.is_trashed = now.is_trashed;
@@ -116,11 +118,10 @@ impl Remembered {
     /// Notes that the file holds this text now.
     pub fn hold(&mut self, text: &str, by_others: bool) {
         let known = self.texts.iter().position(|held| held.text == text);
-        let held = match known.and_then(|at| self.texts.remove(at)) {
-            Some(held) => held,
-            None => HeldText { text: text.to_owned(), by_others },
-        };
-        self.texts.push_back(held);
+        if let Some(at) = known {
+            self.texts.remove(at);
+        }
+        self.texts.push_back(HeldText { text: text.to_owned(), by_others });
         while self.texts.len() > REMEMBERED_TEXTS {
             self.texts.pop_front();
         }

@@ -210,8 +210,10 @@ fn plan_file(
         actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
         return;
     };
+    let planned = actions.len();
     let edit = edit::of_file(&read.text, remembered, &now.text);
-    if !edit.changes.is_identity() || remembered.form != read.form {
+    let as_remembered = remembered.newest().is_some_and(|held| held.text == read.text);
+    if !as_remembered || remembered.form != read.form {
         actions.push(Action::Edit {
             note: note.clone(),
             changes: edit.changes,
@@ -248,6 +250,9 @@ fn plan_file(
         }
         let to = free_path(&NoteNow { folders, ..now.clone() }, taken);
         actions.push(Action::Rename { note, from: path.clone(), to });
+    } else if remembered.is_deleted && actions.len() == planned {
+        // The file was put back.
+        actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
     }
 }
 

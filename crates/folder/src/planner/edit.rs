@@ -56,9 +56,11 @@ fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<(&'a HeldText, boo
         return Some((newest, true));
     }
     let last = remembered.texts.len() - 1;
+    // A deletion counts double. Else an old buffer with a new line is as near to a text in which
+    // somebody else wrote a line at the same place, which would then be replaced.
     let distance = |held: &HeldText| -> usize {
         let made = ChangeSet::between(&held.text, read);
-        made.splices().map(|splice| splice.deleted + utf16_len(splice.inserted)).sum()
+        made.splices().map(|splice| 2 * splice.deleted + utf16_len(splice.inserted)).sum()
     };
     // Of several that are as near, the older one counts: less is taken for a deletion.
     let nearest = remembered.texts.iter().enumerate().min_by_key(|(_, held)| distance(held));
