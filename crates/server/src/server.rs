@@ -11,9 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// The name of the store in the data directory.
 const STORE: &str = "rejoin.sqlite";
+
+/// The pause between two documents that are offered to linked servers at the start.
+const OFFER_PAUSE: Duration = Duration::from_millis(5);
 
 /// The size of a page of the store, in bytes.
 const PAGE: u64 = 4096;
@@ -110,8 +114,11 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Server {
     repo: Repo,
-    listening: Listening,
+    listening: Option<Listening>,
+    address: SocketAddr,
     stopping: Arc<AtomicBool>,
+    /// Goes through what lies on the disk at the start, where there are linked servers.
+    offering: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -154,15 +161,17 @@ impl Server {
             ..ListenOptions::new(options.listen)
         };
         let listening = repo.listen(listen_options).await?;
+        let offering = (!options.linked.is_empty()).then(|| tokio::spawn(offer_all(repo.clone())));
         for linked in options.linked {
             repo.dial(&linked.url, linked.token);
         }
-        Ok(Server { repo, listening, stopping })
+        let address = listening.address();
+        Ok(Server { repo, listening: Some(listening), address, stopping, offering })
     }
 
     /// The address listened on, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
-        self.listening.address()
+        self.address
     }
 
     /// The documents and connections of the server.
@@ -172,10 +181,38 @@ impl Server {
 
     /// Lets nobody in any more, writes what is not on disk yet, and closes all connections. True
     /// when everything is on disk.
-    pub async fn shutdown(self) -> bool {
+    pub async fn shutdown(mut self) -> bool {
         self.stopping.store(true, Ordering::Relaxed);
-        drop(self.listening);
+        if let Some(offering) = &self.offering {
+            offering.abort();
+        }
+        self.listening.take();
         self.repo.shutdown().await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(offering) = &self.offering {
+            offering.abort();
+        }
+    }
+}
+
+/// Brings every stored document into memory for a moment: linked servers are then offered it, now
+/// or when they can be reached, and what they have that is newer comes here.
+async fn offer_all(repo: Repo) {
+    let documents = match repo.list().await {
+        Ok(documents) => documents,
+        Err(error) => return tracing::error!(error, "the documents cannot be listed"),
+    };
+    tracing::info!(documents = documents.len(), "offering documents to the linked servers");
+    for id in documents {
+        if let Err(error) = repo.find(&id).await {
+            tracing::warn!(document = %id, %error, "a document cannot be offered");
+        }
+        // Those who are connected come first.
+        tokio::time::sleep(OFFER_PAUSE).await;
     }
 }
 

@@ -123,6 +123,29 @@ async fn what_reached_a_server_while_the_link_was_cut_crosses_it_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn news_that_lay_on_a_disk_crosses_the_link_without_being_asked_for() {
+    let (data_a, data_b) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let a = server(data_a.path(), |_| ()).await;
+    let link = Linked { url: url(&a), token: None };
+    let linked = |options: &mut ServerOptions| options.linked = vec![link.clone()];
+    let b = server(data_b.path(), linked).await;
+    let (alice, bob) = (client(&url(&a)), client(&url(&b)));
+    let his = note(&bob, &url(&b), "before. ");
+    let hers = find(&alice, his.id()).await;
+    assert!(soon("b ends", b.shutdown()).await);
+
+    let alone = server(data_b.path(), |_| ()).await;
+    let late = client(&url(&alone));
+    append(&find(&late, his.id()).await, "while b was alone. ");
+    let copy = find(&late, his.id()).await;
+    until("it is saved", || saved_on_a_server(&copy)).await;
+    assert!(soon("b ends", alone.shutdown()).await);
+
+    let _b = server(data_b.path(), linked).await;
+    until("alice reads it", || text_of(&hers) == "before. while b was alone. ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_serves_one_server() {
     let data = TempDir::new().unwrap();
     let _first = server(data.path(), |_| ()).await;
