@@ -1,6 +1,12 @@
 //! Names of documents: the identifier and the `automerge:` URL.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
 
 use rejoin_document::ChangeHash;
 
@@ -8,8 +14,14 @@ use rejoin_document::ChangeHash;
 ///
 /// Usually 16 random bytes, but other programs use other lengths, so 1 to 64 bytes are legal. The
 /// text form is base 58 with a checksum. A plain UUID in text form is read as well.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DocumentId(Arc<[u8]>);
+#[derive(Clone)]
+pub struct DocumentId(Arc<Name>);
+
+/// The bytes of an identifier and, since every message carries it, its text once it was needed.
+struct Name {
+    bytes: Box<[u8]>,
+    text: OnceLock<String>,
+}
 
 /// Bytes or text that name no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +66,7 @@ impl DocumentId {
     pub fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        Self(bytes.as_slice().into())
+        Self::of(&bytes)
     }
 
     /// Takes the bytes of an identifier.
@@ -64,14 +76,23 @@ impl DocumentId {
     /// When there are none or more than 64.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidDocumentId> {
         match bytes.len() {
-            1..=Self::MAX_LENGTH => Ok(Self(bytes.into())),
+            1..=Self::MAX_LENGTH => Ok(Self::of(bytes)),
             other => Err(InvalidDocumentId::Length(other)),
         }
     }
 
     /// The bytes behind the text.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.0.bytes
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        Self(Arc::new(Name { bytes: bytes.into(), text: OnceLock::new() }))
+    }
+
+    /// The identifier as text: base 58 with a checksum.
+    pub fn as_str(&self) -> &str {
+        self.0.text.get_or_init(|| bs58::encode(&self.0.bytes).with_check().into_string())
     }
 
     /// The link that names this document at its present state.
@@ -89,17 +110,46 @@ impl FromStr for DocumentId {
             return Err(InvalidDocumentId::Text(text.chars().take(32).collect()));
         }
         if let Ok(bytes) = bs58::decode(text).with_check(None).into_vec() {
-            return Self::from_bytes(&bytes);
+            let id = Self::from_bytes(&bytes)?;
+            // Bytes have one such text only, so that this is what would be made of them again.
+            let _ = id.0.text.set(text.to_owned());
+            return Ok(id);
         }
         uuid_bytes(text)
-            .map(|bytes| Self(bytes.as_slice().into()))
+            .map(|bytes| Self::of(&bytes))
             .ok_or_else(|| InvalidDocumentId::Text(text.into()))
+    }
+}
+
+impl PartialEq for DocumentId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.bytes == other.0.bytes
+    }
+}
+
+impl Eq for DocumentId {}
+
+impl PartialOrd for DocumentId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DocumentId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.bytes.cmp(&other.0.bytes)
+    }
+}
+
+impl Hash for DocumentId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.bytes.hash(state);
     }
 }
 
 impl fmt::Display for DocumentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&bs58::encode(&self.0).with_check().into_string())
+        f.write_str(self.as_str())
     }
 }
 

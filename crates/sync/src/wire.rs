@@ -257,7 +257,7 @@ fn encode_remote_heads(
     let heads = heads.get(..usize::from(u16::MAX).min(heads.len())).unwrap_or_default();
     let mut writer = begin(5, "remote-heads-changed", Some(sender));
     pair(&mut writer, "targetId", target.as_str());
-    pair(&mut writer, "documentId", &document.to_string());
+    pair(&mut writer, "documentId", document.as_str());
     writer.text("newHeads");
     writer.map(heads.len() as u16);
     for report in heads {
@@ -318,7 +318,7 @@ impl DocumentMessage {
         let with_data = kind != "doc-unavailable";
         let mut writer = begin(if with_data { 5 } else { 4 }, kind, Some(&self.sender));
         pair(&mut writer, "targetId", self.target.as_str());
-        pair(&mut writer, "documentId", &self.document.to_string());
+        pair(&mut writer, "documentId", self.document.as_str());
         if with_data {
             writer.text("data");
             writer.bytes(&self.data);
@@ -331,7 +331,7 @@ impl EphemeralMessage {
     fn encode(&self) -> Vec<u8> {
         let mut writer = begin(7, "ephemeral", Some(&self.sender));
         pair(&mut writer, "targetId", self.target.as_str());
-        pair(&mut writer, "documentId", &self.document.to_string());
+        pair(&mut writer, "documentId", self.document.as_str());
         pair(&mut writer, "sessionId", &self.session);
         writer.text("count");
         writer.integer(self.count.into());

@@ -17,7 +17,7 @@ const STATES_EVERY: Duration = Duration::from_secs(10);
 /// A batch takes no further documents beyond this.
 const MAX_BATCH_BYTES: usize = 16 << 20;
 /// Incremental chunks below this are not worth a snapshot.
-const MIN_COMPACTION_BYTES: usize = 4096;
+const MIN_COMPACTION_BYTES: usize = 32 << 10;
 
 /// What is to be written and what is being written.
 #[derive(Debug, Default)]
@@ -315,7 +315,10 @@ fn chunk_of(document: &DocumentId, slot: &Slot) -> (StoredKey, Vec<u8>, Vec<Stor
     // Changes that wait for others, or were refused, are only in the chunks that brought them.
     let may_replace = slot.document.queued() == 0 && slot.document.refused().is_empty();
     let is_first = disk.chunks.is_empty();
-    if is_first || may_replace && grown >= disk.snapshot_bytes.max(MIN_COMPACTION_BYTES) {
+    // A snapshot costs time with the number of changes and room with its length, so that it has to
+    // be earned in both: however long the history, the cost per edit stays the same.
+    let worth = disk.snapshot_bytes.max(slot.document.change_count()).max(MIN_COMPACTION_BYTES);
+    if is_first || may_replace && grown >= worth {
         let key = StoredKey::snapshot(document, slot.document.heads());
         let replaced = disk.chunks.keys().filter(|old| **old != key).cloned();
         let removed = if may_replace { replaced.collect() } else { Vec::new() };
