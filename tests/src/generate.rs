@@ -221,7 +221,7 @@ fn scalar(rng: &mut ChaCha8Rng, kinds: Kinds) -> Scalar {
         10 => Scalar::Bytes((0..rng.random_range(0..5)).map(|_| rng.random()).collect()),
         11..=13 if kinds.counters => Scalar::Counter(rng.random_range(-100..100)),
         14 => Scalar::Timestamp(rng.random_range(-1_000_000_000_000..2_000_000_000_000)),
-        15 => Scalar::Unknown(
+        15 if kinds.unknown => Scalar::Unknown(
             rng.random_range(10..16),
             (0..rng.random_range(0..4)).map(|_| rng.random()).collect(),
         ),

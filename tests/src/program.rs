@@ -10,6 +10,8 @@ pub struct Kinds {
     pub lists: bool,
     pub text: bool,
     pub counters: bool,
+    /// Values of types that no version knows yet.
+    pub unknown: bool,
     pub nested: bool,
     /// Values other than one character as elements of a text.
     pub text_elements: bool,
@@ -32,6 +34,7 @@ impl Kinds {
         lists: true,
         text: true,
         counters: true,
+        unknown: true,
         nested: true,
         text_elements: true,
         ragged: true,
@@ -51,6 +54,7 @@ impl Kinds {
         lists: false,
         text: false,
         counters: false,
+        unknown: true,
         nested: false,
         text_elements: false,
         ragged: false,

@@ -293,6 +293,14 @@ fn spans(view: &View<'_>, obj: ObjId) -> Vec<String> {
         .collect()
 }
 
+/// Whether a text has elements that are not one character.
+pub fn has_wide_elements(view: &View<'_>, obj: &str) -> bool {
+    let values = view.parse_object(obj).map(|obj| view.list_values(obj).unwrap());
+    values.into_iter().flatten().any(
+        |value| matches!(value, Value::Scalar(ScalarValue::Str(text)) if text.chars().count() != 1),
+    )
+}
+
 /// A cursor in its text and byte forms.
 pub fn cursor(
     view: &View<'_>,

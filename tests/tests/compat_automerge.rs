@@ -104,6 +104,7 @@ fn kinds_from_environment() -> Option<Kinds> {
             "lists" => &mut kinds.lists,
             "text" => &mut kinds.text,
             "counters" => &mut kinds.counters,
+            "unknown" => &mut kinds.unknown,
             "nested" => &mut kinds.nested,
             "text_elements" => &mut kinds.text_elements,
             "ragged" => &mut kinds.ragged,

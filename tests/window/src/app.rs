@@ -21,7 +21,8 @@ pub struct Person {
 pub struct App {
     /// The page.
     pub page: Session,
-    driver: Running,
+    /// Ends with this value.
+    _driver: Running,
     home: std::path::PathBuf,
 }
 
@@ -69,7 +70,7 @@ impl Person {
         let app = program("rejoin-desktop")?;
         let app = app.to_str().context("the path of the app is text")?;
         let page = Session::start(port, app, &["--profile", &self.profile()])?;
-        Ok(App { page, driver, home: self.home().to_path_buf() })
+        Ok(App { page, _driver: driver, home: self.home().to_path_buf() })
     }
 
     /// Each run of the tests has profiles of its own, so that a session bus sees no second instance.
@@ -85,29 +86,45 @@ impl App {
     ///
     /// When it does not end.
     pub fn close(self) -> Result<()> {
-        self.page.end()?;
-        let program = program("rejoin-desktop")?;
-        until("the app to end", Patience::default(), || {
-            let left = processes_of(&program, "XDG_DATA_HOME", self.home.as_os_str())?;
-            Ok(left.is_empty().then_some(()))
-        })
+        let close = "window.__TAURI_INTERNALS__.invoke('plugin:window|close', { label: 'main' })";
+        // The answer may get lost with the window that it is for.
+        let asked = self.page.script(close, &[]);
+        self.wait_until_gone().with_context(|| format!("closing the window gave {asked:?}"))
     }
 
     /// Kills the app as a power cut would, and waits until it is gone.
     ///
     /// # Errors
     ///
-    /// When it cannot be found.
-    pub fn kill(mut self) -> Result<()> {
-        let program = program("rejoin-desktop")?;
-        let own = processes_of(&program, "XDG_DATA_HOME", self.home.as_os_str())?;
-        for id in &own {
+    /// When it does not go.
+    pub fn kill(self) -> Result<()> {
+        self.kill_processes()?;
+        self.wait_until_gone()
+    }
+
+    fn wait_until_gone(&self) -> Result<()> {
+        until("the app to end", Patience::default(), || {
+            Ok(self.processes()?.is_empty().then_some(()))
+        })
+    }
+
+    fn kill_processes(&self) -> Result<()> {
+        for id in self.processes()? {
             Command::new("kill").args(["-9", &id.to_string()]).status()?;
         }
-        self.driver.kill()?;
-        until("the app to be gone", Patience::default(), || {
-            let left = processes_of(&program, "XDG_DATA_HOME", self.home.as_os_str())?;
-            Ok(left.is_empty().then_some(()))
-        })
+        Ok(())
+    }
+
+    fn processes(&self) -> Result<Vec<u32>> {
+        processes_of(&program("rejoin-desktop")?, "XDG_DATA_HOME", self.home.as_os_str())
+    }
+}
+
+impl Drop for App {
+    /// A test that failed leaves no app behind. The driver ends as its field is dropped.
+    fn drop(&mut self) {
+        if let Err(error) = self.kill_processes() {
+            eprintln!("the app could not be ended: {error}");
+        }
     }
 }

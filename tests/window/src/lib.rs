@@ -13,6 +13,7 @@ mod wait;
 mod webdriver;
 
 pub use app::{App, Person};
+pub use page::saved;
 pub use process::root;
 pub use server::Server;
 pub use wait::{Patience, until};

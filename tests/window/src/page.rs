@@ -15,6 +15,11 @@ const INVOKE: &str = "const done = arguments[2];
     window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])
         .then((value) => done({ value }), (error) => done({ error }));";
 
+/// Whether a status sentence says that the note is on this computer's disk.
+pub fn saved(status: &str) -> bool {
+    status.contains("Saved here") || status.contains("On this computer only")
+}
+
 impl App {
     /// Fills in the first page: a name, and a server unless notes are to stay here.
     ///
@@ -177,7 +182,7 @@ impl App {
     ///
     /// When there is none.
     pub fn status(&self) -> Result<String> {
-        self.page.text(&self.page.element(".where")?)
+        self.page.text_of(".where")
     }
 
     /// Waits until that sentence is as wanted, and gives it.

@@ -138,14 +138,15 @@ impl Session {
         self.post("actions", &all).map(drop)
     }
 
-    /// The text of an element as it is shown.
+    /// The text inside the first element that a CSS selector matches; empty when there is none.
     ///
     /// # Errors
     ///
-    /// When the element is gone.
-    pub fn text(&self, element: &Element) -> Result<String> {
-        let value = self.get(&format!("element/{}/text", element.0))?;
-        Ok(value.as_str().unwrap_or_default().to_owned())
+    /// When the web view does not answer.
+    pub fn text_of(&self, selector: &str) -> Result<String> {
+        let script = "return document.querySelector(arguments[0])?.innerText ?? ''";
+        let text = self.script(script, &[json!(selector)])?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// Keeps a picture of the page as `artifacts/<name>.png`.
@@ -156,15 +157,6 @@ impl Session {
     pub fn picture(&self, name: &str) -> Result<PathBuf> {
         let value = self.get("screenshot")?;
         picture::keep(name, value.as_str().context("the driver sent no picture")?)
-    }
-
-    /// Closes the window and ends the app.
-    ///
-    /// # Errors
-    ///
-    /// When the driver does not answer.
-    pub(crate) fn end(&self) -> Result<()> {
-        accepted(http::request(self.port, "DELETE", &self.path, None)?).map(drop)
     }
 
     fn get(&self, what: &str) -> Result<Value> {

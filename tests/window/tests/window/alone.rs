@@ -1,7 +1,7 @@
 //! One person: what was written is there after an end, a crash and a reload.
 
 use anyhow::Result;
-use rejoin_window_tests::{ENTER, Person, wanted};
+use rejoin_window_tests::{ENTER, Person, saved, wanted};
 
 #[test]
 fn a_note_is_there_after_a_restart() -> Result<()> {
@@ -14,7 +14,7 @@ fn a_note_is_there_after_a_restart() -> Result<()> {
     let note = app.new_note("Groceries")?;
     app.type_text(&format!("milk{ENTER}bread"))?;
     let written = app.text_when("the words", |text| text.ends_with("milk\nbread"))?;
-    app.status_when("the note to be saved", |status| saved(status))?;
+    app.status_when("the note to be saved", saved)?;
     app.page.picture("restart-before")?;
     app.close()?;
 
@@ -36,7 +36,7 @@ fn what_was_said_to_be_saved_survives_a_power_cut() -> Result<()> {
     let note = app.new_note("Diary")?;
     app.type_text("saved words ")?;
     app.text_when("the words", |text| text.contains("saved words "))?;
-    app.status_when("the note to be saved", |status| saved(status))?;
+    app.status_when("the note to be saved", saved)?;
     app.type_text("and some that may be lost")?;
     app.kill()?;
 
@@ -61,7 +61,7 @@ fn a_reload_of_the_page_loses_nothing() -> Result<()> {
     app.type_text("before ")?;
     let before = app.text_when("the words", |text| text.ends_with("before "))?;
     // The last keystroke has reached the backend when the note says where it is.
-    app.status_when("the note to be saved", |status| saved(status))?;
+    app.status_when("the note to be saved", saved)?;
     app.page.reload()?;
     app.page.element(".cm-content")?;
     app.open_note(&note)?;

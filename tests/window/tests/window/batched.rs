@@ -1,7 +1,7 @@
 //! Batched mode: nothing is shared before the commit, everything after it, and a crash keeps the draft.
 
 use anyhow::Result;
-use rejoin_window_tests::{Person, Server, wanted};
+use rejoin_window_tests::{Person, Server, saved, wanted};
 use serde_json::json;
 
 #[test]
@@ -25,7 +25,7 @@ fn a_draft_is_shared_by_its_commit_and_survives_a_power_cut_once() -> Result<()>
     hers.caret_to_end()?;
     hers.type_text("Drafted.")?;
     let drafted = hers.text_when("the draft", |text| text.ends_with("Drafted."))?;
-    hers.status_when("the draft to be kept", |status| saved(status))?;
+    hers.status_when("the draft to be kept", saved)?;
     hers.page.picture("batched-draft")?;
     // What Ben writes meanwhile arrives, so the way from Ana to him is open as well.
     his.caret_to_end()?;
@@ -33,7 +33,7 @@ fn a_draft_is_shared_by_its_commit_and_survives_a_power_cut_once() -> Result<()>
     hers.text_when("Ben's words", |text| text.contains("Ben too."))?;
     assert_eq!(his.text()?, format!("{before}Ben too."));
 
-    hers.status_when("the draft to be kept", |status| saved(status))?;
+    hers.status_when("the draft to be kept", saved)?;
     hers.kill()?;
     let hers = ana.open()?;
     hers.open_note(&note)?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Result;
-use rejoin_window_tests::{Person, wanted};
+use rejoin_window_tests::{Person, saved, wanted};
 
 #[test]
 fn a_new_person_is_welcomed() -> Result<()> {
@@ -15,7 +15,7 @@ fn a_new_person_is_welcomed() -> Result<()> {
     app.page.element("#welcome-name")?;
     app.page.picture("opening-first-run")?;
     app.welcome("Ana", None)?;
-    app.status_when("the first note to be saved", |status| saved(status))?;
+    app.status_when("the first note to be saved", saved)?;
     app.page.picture("opening-welcome-note")?;
     app.close()
 }
@@ -29,9 +29,8 @@ fn an_unwritable_data_folder_is_said_in_words() -> Result<()> {
     // Under a file there can be no folder, not even for root.
     fs::write(ana.home().join("rejoin"), "in the way")?;
     let app = ana.open()?;
-    let body = app.page.element("body")?;
     let shown = rejoin_window_tests::until("an explanation", Default::default(), || {
-        let text = app.page.text(&body)?;
+        let text = app.page.text_of("body")?;
         Ok(text.contains("cannot be written").then_some(text))
     })?;
     assert!(shown.contains("rejoin"), "{shown}");
