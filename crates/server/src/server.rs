@@ -203,7 +203,7 @@ impl Drop for Server {
 /// or when they can be reached, and what they have that is newer comes here.
 async fn offer_all(repo: Repo) {
     let documents = match repo.list().await {
-        Ok(documents) => documents,
+        Ok(documents) => Vec::from_iter(documents),
         Err(error) => return tracing::error!(error, "the documents cannot be listed"),
     };
     tracing::info!(documents = documents.len(), "offering documents to the linked servers");
