@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use rejoin_document::ChangeHash;
+use rejoin_document::{ChangeHash, Document};
 use rejoin_sync::{DocumentId, DocumentStatus, StorageId};
 
 use crate::{
@@ -89,13 +89,14 @@ pub(crate) fn agree(world: &World) -> Result<(), Failure> {
     for id in &world.documents {
         // The only machine that had it may have crashed at once; nobody called it durable then.
         let exists = |node: &Node| {
-            let on_disk = || read(node.disk.durable(), id).is_ok_and(|s| !s.document().heads().is_empty());
+            let on_disk =
+                || read(node.disk.durable(), id).is_ok_and(|s| !s.document().heads().is_empty());
             node.hub.as_ref().is_some_and(|hub| hub.document(id).is_some()) || on_disk()
         };
         if !world.nodes.iter().any(exists) {
             continue;
         }
-        let mut first: Option<(usize, Vec<ChangeHash>, String)> = None;
+        let mut copies: Vec<Copy> = Vec::new();
         for node in &world.nodes {
             let document = node.hub.as_ref().and_then(|hub| hub.document(id));
             let Some(document) = document else {
@@ -104,25 +105,45 @@ pub(crate) fn agree(world: &World) -> Result<(), Failure> {
                     let how = hub.map(|hub| hub.availability(id));
                     return Err(Failure(format!("machine {} lacks {id}: {how:?}", node.index)));
                 }
+                // What is on a disk only must be the same as well.
+                match read(node.disk.durable(), id) {
+                    Ok(stored) if !stored.document().heads().is_empty() => {
+                        copies.push(copy(node.index, stored.document()));
+                    }
+                    _ => {}
+                }
                 continue;
             };
-            let state = (node.index, document.heads().to_vec(), text_of(document));
-            match &first {
-                None => first = Some(state),
-                Some((_, heads, text)) if *heads == state.1 && *text == state.2 => {}
-                Some(other) => {
-                    return Err(Failure(format!(
-                        "machines differ on {id}:\n{other:?}\n{state:?}\n{:#?}\n{:#?}",
-                        world.nodes[other.0].hub.as_ref().and_then(|hub| hub.status(id)),
-                        node.hub.as_ref().and_then(|hub| hub.status(id)),
-                    )));
-                }
+            copies.push(copy(node.index, document));
+        }
+        let Some(first) = copies.first() else { continue };
+        for other in &copies {
+            if (&other.heads, &other.text) != (&first.heads, &first.text) {
+                let status = |copy: &Copy| {
+                    let hub = world.nodes[copy.node].hub.as_ref()?;
+                    hub.status(id)
+                };
+                let statuses = (status(first), status(other));
+                return Err(Failure(format!(
+                    "machines differ on {id}:\n{first:?}\n{other:?}\n{statuses:#?}"
+                )));
             }
         }
     }
     Ok(())
 }
 
+/// What one machine has of a document.
+#[derive(Debug)]
+struct Copy {
+    node: usize,
+    heads: Vec<ChangeHash>,
+    text: String,
+}
+
+fn copy(node: usize, document: &Document) -> Copy {
+    Copy { node, heads: document.heads().to_vec(), text: text_of(document) }
+}
 /// Whether everything is on disk and every answer was given.
 pub(crate) fn is_quiet(world: &World) -> bool {
     world

@@ -132,6 +132,12 @@ pub(crate) fn read(disk: &dyn ChunkStore, id: &DocumentId) -> Result<StoredDocum
     Ok(StoredDocument::assemble(id, entries.collect()))
 }
 
+/// The documents of which a disk has something.
+fn stored(disk: &dyn ChunkStore) -> BTreeSet<DocumentId> {
+    let keys = disk.keys(&KeyPrefix::all()).unwrap_or_default();
+    keys.iter().filter_map(|key| key.segments()[0].parse().ok()).collect()
+}
+
 impl World {
     /// Starts the program of a machine that is down.
     pub(crate) fn restart(&mut self, index: usize) {
@@ -168,6 +174,9 @@ impl World {
         let now = node.now(self.now);
         for document in &node.opened {
             hub.open(document, now);
+        }
+        for document in stored(&node.disk) {
+            hub.know(&document, now);
         }
         node.hub = Some(hub);
         self.settle(index);

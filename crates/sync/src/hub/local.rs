@@ -84,6 +84,17 @@ impl Hub {
         self.availability(document)
     }
 
+    /// Tells the hub that a document is on disk, without reading it. It is then announced like one
+    /// that is in memory; nothing else changes.
+    pub fn know(&mut self, document: &DocumentId, now: Now) {
+        if self.slots.contains_key(document) {
+            return;
+        }
+        self.slots.insert(document.clone(), Slot::new(Phase::Dormant, now.elapsed));
+        self.announce(document);
+        self.wake(document, now);
+    }
+
     /// Ends the listening of one caller of [`Hub::open`].
     pub fn close_document(&mut self, document: &DocumentId, now: Now) {
         let Some(slot) = self.slots.get_mut(document) else { return };

@@ -156,7 +156,7 @@ impl Hub {
     }
 
     /// Loads a document that has a session and lies on disk only.
-    fn wake(&mut self, document: &DocumentId, now: Now) {
+    pub(super) fn wake(&mut self, document: &DocumentId, now: Now) {
         let Some(slot) = self.slots.get_mut(document) else { return };
         if slot.phase == Phase::Dormant && !slot.sessions.is_empty() {
             slot.last_used = now.elapsed;

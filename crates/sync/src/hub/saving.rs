@@ -260,6 +260,10 @@ impl Hub {
             Phase::Unavailable | Phase::Requesting | Phase::LoadFailed | Phase::Dormant
         );
         let is_unused = slot.watchers == 0 && slot.sessions.is_empty();
+        // What lies on disk is announced to those whom we dial when they are there again.
+        if slot.phase == Phase::Dormant && !self.dialers.is_empty() {
+            return;
+        }
         if is_light && is_unused && !slot.is_dirty() && slot.disk.unsaved_states.is_empty() {
             self.forget(document);
         }
