@@ -38,6 +38,39 @@ pub struct ReceiveError {
 /// change, and send what it returns in that order: the channel has to be reliable and ordered. A
 /// second call in a row returns `None`. The work grows with what is new to the peer, not with the
 /// history, except with a peer that the state knows nothing of.
+///
+/// # Example
+///
+/// ```
+/// use rejoin_document::{ActorId, CommitOptions, Document, ObjId, PatchLog};
+/// use rejoin_sync::{Message, State, generate_sync_message, receive_sync_message};
+///
+/// let (mut here, mut there) = (Document::new(), Document::new());
+/// let actor = ActorId::new(b"here");
+/// let mut transaction = here.transaction(&actor);
+/// transaction.put(ObjId::ROOT, "key", "value")?;
+/// transaction.commit(CommitOptions::default());
+///
+/// let (mut state_here, mut state_there) = (State::new(), State::new());
+/// let log = &mut PatchLog::inactive();
+/// loop {
+///     let to_there = generate_sync_message(&here, &mut state_here);
+///     if let Some(message) = &to_there {
+///         let arrived = Message::decode(&message.encode())?;
+///         receive_sync_message(&mut there, &mut state_there, arrived, log)?;
+///     }
+///     let to_here = generate_sync_message(&there, &mut state_there);
+///     if let Some(message) = &to_here {
+///         let arrived = Message::decode(&message.encode())?;
+///         receive_sync_message(&mut here, &mut state_here, arrived, log)?;
+///     }
+///     if to_there.is_none() && to_here.is_none() {
+///         break;
+///     }
+/// }
+/// assert_eq!(here.heads(), there.heads());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn generate_sync_message(doc: &Document, state: &mut State) -> Option<Message> {
     let heads = doc.heads();
     if state.theirs.is_none() {
