@@ -79,15 +79,15 @@ export function pathOf(library: LibraryIndex, id: ItemId): string[] {
   return path;
 }
 
-/** Where a note goes: what its folder says, or the nearest folder around that one that says anything. */
+/** Where an item goes: wherever the folders around it go, all of them together. */
 export function destinations(library: LibraryIndex, id: ItemId): string[] {
+  const all = new Set<string>();
   let parent = library.folders.has(id) ? id : library.parents.get(id);
   for (let depth = 0; parent && depth < 64; depth += 1) {
-    const goesTo = library.folders.get(parent)?.goesTo ?? [];
-    if (goesTo.length > 0) return goesTo;
+    for (const address of library.folders.get(parent)?.goesTo ?? []) all.add(address);
     parent = library.parents.get(parent);
   }
-  return [];
+  return [...all];
 }
 
 /** The note that `[[title]]` means: the one of that title that changed last. */

@@ -82,7 +82,7 @@ describe("the library", () => {
 
   test("knows the way to a note and where it goes", () => {
     expect(pathOf(index, "d")).toEqual(["WORK", "DEEP"]);
-    expect(destinations(index, "d")).toEqual(["wss://deep"]);
+    expect(destinations(index, "d")).toEqual(["wss://deep", "wss://home"]);
     expect(destinations(index, "c")).toEqual(["wss://home"]);
   });
 });

@@ -39,7 +39,15 @@ const renewInterval = 1500;
 /** Milliseconds that closing waits for the backend to take the last edits. */
 const closeLimit = 5000;
 
+/** Where the person is in a note. */
+export interface NotePlace {
+  selection: number;
+  scrollTop: number;
+}
+
 export class OpenNote {
+  /** Where the text is shown first; null: from its beginning. */
+  place: NotePlace | null = null;
   readonly id: ItemId;
   load = $state<LoadState>({ kind: "loading" });
   title = $state("");
@@ -141,7 +149,20 @@ export class OpenNote {
     this.early = [];
     for (const event of early) session.receive(event);
     this.editor.view.dispatch({ effects: setPeers.of(this.peers) });
+    if (this.place) this.goTo(this.place);
     this.countWords();
+  }
+
+  get currentPlace(): NotePlace | null {
+    const view = this.editor?.view;
+    return view ? { selection: view.state.selection.main.head, scrollTop: view.scrollDOM.scrollTop } : null;
+  }
+
+  private goTo(place: NotePlace): void {
+    const view = this.editor?.view;
+    if (!view) return;
+    view.dispatch({ selection: { anchor: Math.min(place.selection, view.state.doc.length) } });
+    view.requestMeasure({ read: () => null, write: () => (view.scrollDOM.scrollTop = place.scrollTop) });
   }
 
   /** Takes the editor off the page; what was typed last still goes to the backend. */

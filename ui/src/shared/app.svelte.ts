@@ -15,7 +15,7 @@ import type {
 } from "../backend/bindings";
 import { toggleFind } from "../editor/find";
 import { applyChange, destinations, emptyLibrary, indexLibrary, type LibraryIndex, noteByTitle, reachableNotes } from "../notes/library";
-import { OpenNote } from "../notes/open-note.svelte";
+import { type NotePlace, OpenNote } from "../notes/open-note.svelte";
 import type { OpenMenu } from "./menu";
 import { isNoteLink, isOpenable } from "./links";
 import { strings } from "./strings";
@@ -81,6 +81,8 @@ export class App {
   announcement = $state("");
   now = $state(Date.now());
   private nextToast = 1;
+  /** Where the person was in the notes that were open before. */
+  private readonly places = new Map<ItemId, NotePlace>();
   private readonly closing = new Map<ItemId, Promise<void>>();
   private readonly gathered = new Map<ItemId, NoteEntry>();
   private gathering: ReturnType<typeof setTimeout> | null = null;
@@ -112,11 +114,14 @@ export class App {
     this.settings = { ...this.settings, name: choice.name, colour: choice.colour };
     if (choice.server) {
       const { address, token } = choice.server;
-      const servers = [...this.network.servers, { address, kind: "server" as const, token, hasToken: token !== "" }];
+      // A first try may have got this far already.
+      const others = this.network.servers.filter((server) => server.address !== address);
+      const servers = [...others, { address, kind: "server" as const, token, hasToken: token !== "" }];
       await this.backend.setNetwork({ ...this.network, servers });
       await this.backend.setSharing(this.library.home, [address]);
     }
     if (choice.profile) {
+      // The server has to be reached first; the backend waits for it.
       await this.openLink(choice.profile, "profile");
       return;
     }
@@ -139,8 +144,7 @@ export class App {
         this.settings = event.settings;
         break;
       case "notice":
-        this.notices = [event.notice, ...this.notices].slice(0, noticeLimit);
-        this.toast(event.notice.message, event.notice.level, null);
+        this.notify(event.notice);
         break;
     }
   }
@@ -189,6 +193,7 @@ export class App {
         onLink: (address) => void this.openAddress(address),
       }),
     });
+    note.place = this.places.get(id) ?? null;
     this.note = note;
     remember(id);
     // The same note may be on its way out: its last edits come first.
@@ -201,6 +206,8 @@ export class App {
   private closeOpenNote(): void {
     const { note } = this;
     if (!note) return;
+    const place = note.currentPlace;
+    if (place) this.places.set(note.id, place);
     const done = note.close().finally(() => {
       if (this.closing.get(note.id) === done) this.closing.delete(note.id);
     });
@@ -243,6 +250,7 @@ export class App {
       // Another profile is another home: everything is read anew.
       this.closeNote();
       await this.start();
+      this.notify({ level: "warn", message: strings.settings.adopted, at: Date.now(), note: null });
     } else if (this.library.notes.has(id)) await this.openNote(id);
   }
 
@@ -336,10 +344,15 @@ export class App {
   }
 
   async copyLink(item: ItemId): Promise<void> {
-    await this.try(async () => {
-      await navigator.clipboard.writeText(await this.backend.link({ kind: "item", id: item }));
+    const link = this.backend.link({ kind: "item", id: item });
+    try {
+      // The clipboard must be asked at once, while the key press still counts as the person's wish.
+      const text = link.then((value) => new Blob([value], { type: "text/plain" }));
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
       this.toast(strings.app.copied, "info", null);
-    });
+    } catch {
+      this.dialog = { kind: "share", item };
+    }
   }
 
   async setNetwork(network: Network): Promise<boolean> {
@@ -397,11 +410,17 @@ export class App {
     this.listOpen = !narrow;
   }
 
+  /** Something that needs the person now; it can be read again in the sync panel. */
+  private notify(notice: Notice): void {
+    this.notices = [notice, ...this.notices].slice(0, noticeLimit);
+    this.toast(notice.message, notice.level, null);
+  }
+
   toast(message: string, level: NoticeLevel, action: Toast["action"]): void {
     const toast = { id: this.nextToast++, level, message, action };
     this.toasts = [...this.toasts.filter((other) => other.message !== message), toast].slice(-3);
     this.announce(message);
-    if (level !== "error") setTimeout(() => this.dismiss(toast.id), toastTime);
+    if (level === "info") setTimeout(() => this.dismiss(toast.id), toastTime);
   }
 
   dismiss(id: number): void {

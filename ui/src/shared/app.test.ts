@@ -144,6 +144,15 @@ describe("the window", () => {
     expect(app.library.notes.get("a")?.title).toBe("Pears");
   });
 
+  test("is where it was when a note is opened again", async () => {
+    await start();
+    app.note?.view?.dispatch({ selection: { anchor: 5 } });
+    await app.openNote("b");
+    await app.openNote("a");
+    await rest();
+    expect(app.note?.view?.state.selection.main.head).toBe(5);
+  });
+
   test("keeps the last keystrokes when another note is opened at once", async () => {
     await start();
     type("quick ");
@@ -245,6 +254,7 @@ describe("the window", () => {
     await rest();
     expect(app.phase.kind).toBe("ready");
     expect(app.note?.title).toBe("Welcome");
+    expect(app.notices[0]?.message).toBe(strings.settings.adopted);
   });
 
   test("says when it cannot start, and tries again", async () => {
