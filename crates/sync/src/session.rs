@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use rejoin_document::{ChangeHash, Document, LoadError, LoadErrorCause, PatchLog};
 
+use crate::bloom::BloomFilter;
 use crate::message::{Extensions, Have, Message, MessageFlags, MessageVersion};
 use crate::session_payload::{self as payload, Payload};
 use crate::session_summary::{frontier, has, summarise};
@@ -129,7 +130,7 @@ pub fn receive_sync_message(
     message: Message,
     log: &mut PatchLog,
 ) -> Result<Received, ReceiveError> {
-    let Message { mut heads, mut need, have, chunks, flags, .. } = message;
+    let Message { mut heads, mut need, mut have, chunks, flags, .. } = message;
     let received = match state.read_only {
         true => Received::default(),
         false => take(doc, &chunks, log)?,
@@ -142,6 +143,10 @@ pub fn receive_sync_message(
         hashes.dedup();
     }
     note_shared(doc, state, &heads, &have);
+    if state.shared_heads == heads {
+        // Nothing will be asked of the filters, which may be large, while the connection idles.
+        have.iter_mut().for_each(|have| have.bloom = BloomFilter::default());
+    }
     let asked_for_in_flight = defer_in_flight(state, &mut need);
     state.need_rounds = if need.is_empty() { 0 } else { state.need_rounds.saturating_add(1) };
     state.theirs = Some(Theirs { heads, need, have, asked_for_in_flight });

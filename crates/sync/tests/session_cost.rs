@@ -6,7 +6,7 @@
 #[path = "session_support/peers.rs"]
 mod peers;
 
-use peers::{Automerge, Kind, PAIRS, Peer, Rejoin, Traffic, sync, sync_in_turns};
+use peers::{Automerge, Kind, PAIRS, Peer, Random, Rejoin, Traffic, sync, sync_in_turns};
 
 /// Two peers far into a shared history.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,40 @@ fn with_automerge_it_costs_little_more_than_among_automerge() {
                     assert!(met, "{what}: {ours:?} against {theirs:?}");
                 }
             }
+        }
+    }
+}
+
+/// Five people write side by side, each on what it has heard of the others.
+fn crossing_history(count: usize) -> Vec<Vec<u8>> {
+    let mut people: Vec<_> = (1..=5u8).map(|n| Peer::new(Rejoin, &[n; 4])).collect();
+    let random = &mut Random::new(5);
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    let mut heard = [0; 5];
+    for n in 0..count {
+        let person = random.below(5);
+        if random.chance(20) {
+            people[person].apply(&all[heard[person]..]);
+            heard[person] = all.len();
+        }
+        let known = people[person].changes().len();
+        people[person].put("x", (n % 10).to_string());
+        all.extend(people[person].changes().split_off(known));
+    }
+    all
+}
+
+#[test]
+fn samples_find_what_is_common_in_a_history_of_many_branches() {
+    let shared = crossing_history(1500);
+    let more: Vec<_> = [b"\xaa", b"\xbb"].map(|actor| Histories::write(actor, &shared, 100)).into();
+    let histories = Histories { shared, a: more[0].clone(), b: more[1].clone() };
+    for more in [(100, 100), (100, 0), (0, 100), (1, 1)] {
+        for in_turns in [true, false] {
+            let case = Case { more, stored: false };
+            let traffic = run(case, &histories, (Rejoin, Rejoin), in_turns);
+            println!("{case:?}, in turns {in_turns}: {traffic:?}");
+            assert!(traffic.bytes <= 10_000, "{case:?}, in turns {in_turns}: {traffic:?}");
         }
     }
 }

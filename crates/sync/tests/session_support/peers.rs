@@ -27,6 +27,7 @@ pub(crate) const PAIRS: [(Kind, Kind); 3] =
 
 /// A document and its sessions, one per link.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "a test has two or three of them")]
 pub(crate) enum Peer {
     Rejoin { doc: Document, actor: ActorId, states: Vec<State> },
     Automerge { doc: Box<AutoCommit>, states: Vec<automerge::sync::State> },
