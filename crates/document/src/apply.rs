@@ -4,9 +4,10 @@ use smallvec::SmallVec;
 
 use crate::{
     change::Change,
-    change_graph::NewChange,
+    change_graph::{ChangeIndex, NewChange},
     change_hash::ChangeHash,
     document::Document,
+    op::OpRun,
     op_id::OpId,
     patch::PatchLog,
     refused::{ApplyError, RefusedChange, RefusedReason},
@@ -43,16 +44,54 @@ impl Document {
         other: &Self,
         log: &mut PatchLog,
     ) -> Result<Vec<ChangeHash>, ApplyError> {
-        // Heads that only this copy has say nothing to the other about what is common; its
-        // changes are asked one by one then.
-        let new: Vec<_> = other
-            .indexes_since(self.heads())
-            .into_iter()
-            .filter(|index| !self.has_change(&other.graph.hash(*index)))
-            .collect();
         let before = self.graph.len();
-        self.apply(other.changes_at(&new), log)?;
-        Ok((before..self.graph.len()).filter_map(|at| self.hash_at(at)).collect())
+        let mut error = None;
+        let actors: Vec<u32> = (0..other.set.actors.len() as u32)
+            .map(|actor| self.set.actors.intern(other.set.actors.get(actor)))
+            .collect();
+        let mut runs = Vec::new();
+        // Heads that only this copy has say nothing to the other about what is common; its changes
+        // are then looked at one by one.
+        for index in other.indexes_since(self.heads()) {
+            let info = other.graph.info(index);
+            let hash = other.graph.hash(index);
+            let actor = actors[info.actor as usize];
+            if self.graph.by_seq(actor, info.seq).is_some_and(|at| self.graph.hash(at) == hash) {
+                continue;
+            }
+            let deps: Option<SmallVec<[ChangeIndex; 2]>> =
+                info.deps.iter().map(|dep| self.graph.find(&other.graph.hash(*dep))).collect();
+            if let Some(mut deps) = deps.filter(|_| self.queue.is_empty()) {
+                deps.sort_unstable();
+                runs.clear();
+                let object_id = |object| other.set.objects.get(object).id;
+                let (from, to) = (info.start_op, info.max_op + 1);
+                other.set.log.runs_between(info.actor, from, to, object_id, &mut runs);
+                let incoming = Incoming {
+                    hash,
+                    deps,
+                    actor,
+                    seq: info.seq.into(),
+                    start_op: info.start_op.into(),
+                    max_op: info.max_op.into(),
+                    time: info.time,
+                    message: info.message,
+                    extra: info.extra,
+                };
+                if self.admit(incoming, runs.iter().cloned(), &actors, log).is_ok() {
+                    continue;
+                }
+            }
+            // Waiting and refusing need the change itself.
+            for change in other.changes_at(&[index]) {
+                if let Err(refused) = self.apply_one(change, log) {
+                    error.get_or_insert(refused);
+                }
+            }
+        }
+        log.finish(&self.set);
+        let new = (before..self.graph.len()).filter_map(|at| self.hash_at(at)).collect();
+        error.map_or(Ok(new), Err)
     }
 
     pub(crate) fn apply_one(
@@ -105,61 +144,90 @@ impl Document {
         change: &Change,
         log: &mut PatchLog,
     ) -> Result<(), RefusedReason> {
-        let deps: SmallVec<[_; 2]> = {
-            let mut deps: SmallVec<[_; 2]> =
-                change.deps().iter().filter_map(|dep| self.graph.find(dep)).collect();
-            deps.sort_unstable();
-            deps
-        };
-        let known = self.set.actors.find(change.actor());
-        let last = known.map_or(0, |actor| self.graph.seq(actor));
-        if change.seq() <= u64::from(last) {
-            return Err(RefusedReason::ReusedSeq { seq: change.seq() });
-        }
-        if change.seq() > u64::from(last) + 1 {
-            return Err(RefusedReason::SkippedSeq { seq: change.seq(), last: last.into() });
-        }
-        let before = deps.iter().map(|dep| self.graph.max_op(*dep)).max().unwrap_or(0);
-        let before = before.max(known.map_or(0, |actor| self.graph.actor_max_op(actor)));
-        if change.start_op() <= u64::from(before) {
-            let max_op = before.into();
-            return Err(RefusedReason::StartOpTooLow { start_op: change.start_op(), max_op });
-        }
-        let (Ok(start_op), Ok(max_op)) =
-            (u32::try_from(change.start_op()), u32::try_from(change.max_op()))
-        else {
-            return Err(RefusedReason::TooManyOps(change.max_op()));
-        };
+        let mut deps: SmallVec<[ChangeIndex; 2]> =
+            change.deps().iter().filter_map(|dep| self.graph.find(dep)).collect();
+        deps.sort_unstable();
         let actors: SmallVec<[u32; 4]> =
             change.local_actors().map(|id| self.set.actors.intern(id)).collect();
+        let incoming = Incoming {
+            hash: change.hash(),
+            deps,
+            actor: actors[0],
+            seq: change.seq(),
+            start_op: change.start_op(),
+            max_op: change.max_op(),
+            time: change.time(),
+            message: change.message(),
+            extra: change.extra(),
+        };
+        self.admit(incoming, change.runs(), &actors, log)
+    }
+
+    /// Takes in a change: what it is, and its operations with actors numbered as in `actors`.
+    fn admit<'r>(
+        &mut self,
+        incoming: Incoming<'_>,
+        runs: impl Iterator<Item = OpRun<'r>>,
+        actors: &[u32],
+        log: &mut PatchLog,
+    ) -> Result<(), RefusedReason> {
+        let Incoming { actor, seq, start_op, max_op, .. } = incoming;
+        let last = self.graph.seq(actor);
+        if seq <= u64::from(last) {
+            return Err(RefusedReason::ReusedSeq { seq });
+        }
+        if seq > u64::from(last) + 1 {
+            return Err(RefusedReason::SkippedSeq { seq, last: last.into() });
+        }
+        let before = incoming.deps.iter().map(|dep| self.graph.max_op(*dep)).max().unwrap_or(0);
+        let before = before.max(self.graph.actor_max_op(actor));
+        if start_op <= u64::from(before) {
+            return Err(RefusedReason::StartOpTooLow { start_op, max_op: before.into() });
+        }
+        let (Ok(start_op), Ok(max_op)) = (u32::try_from(start_op), u32::try_from(max_op)) else {
+            return Err(RefusedReason::TooManyOps(max_op));
+        };
         let patches = log.len();
-        let mut id = OpId::new(start_op, actors[0]);
-        for run in change.runs() {
+        let mut id = OpId::new(start_op, actor);
+        for run in runs {
             let run = run.map_ids(|id| match id {
                 id if id.is_zero() => id,
                 id => OpId::new(id.counter, actors[id.actor as usize]),
             });
             if let Err(reason) = self.set.integrate(id, &run, log) {
-                self.set.truncate(actors[0], start_op);
+                self.set.truncate(actor, start_op);
                 log.truncate(patches);
                 return Err(RefusedReason::InvalidOp { counter: id.counter.into(), reason });
             }
             id.counter += run.count();
         }
         self.set.max_op = self.set.max_op.max(max_op);
-        self.graph.add(
-            change.hash(),
-            NewChange {
-                actor: actors[0],
-                seq: last + 1,
-                start_op,
-                max_op,
-                time: change.time(),
-                message: change.message().map(Into::into),
-                deps,
-                extra: change.extra().into(),
-            },
-        );
+        let change = NewChange {
+            actor,
+            seq: last + 1,
+            start_op,
+            max_op,
+            time: incoming.time,
+            message: incoming.message.map(Into::into),
+            deps: incoming.deps,
+            extra: incoming.extra.into(),
+        };
+        self.graph.add(incoming.hash, change);
         Ok(())
     }
+}
+
+/// What a change from elsewhere is, besides its operations.
+struct Incoming<'a> {
+    hash: ChangeHash,
+    /// Ascending.
+    deps: SmallVec<[ChangeIndex; 2]>,
+    /// In this document's numbering.
+    actor: u32,
+    seq: u64,
+    start_op: u64,
+    max_op: u64,
+    time: i64,
+    message: Option<&'a str>,
+    extra: &'a [u8],
 }
