@@ -1,6 +1,6 @@
 // Where other people are in the note: carets with a name flag, selections, and fresh text.
 
-import { type EditorState, type Extension, RangeSet, StateEffect, StateField } from "@codemirror/state";
+import { type ChangeDesc, type EditorState, type Extension, RangeSet, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, WidgetType } from "@codemirror/view";
 import type { PresentPeer } from "../backend/bindings";
 import { remoteChange } from "./collab";
@@ -17,22 +17,32 @@ export const peerCarets = StateField.define<PeerCaret[]>({
   update(peers, transaction) {
     let next = peers;
     if (transaction.docChanged && next.length > 0) {
-      next = next.map((peer) =>
-        peer.selection
-          ? {
-              ...peer,
-              selection: {
-                anchor: transaction.changes.mapPos(peer.selection.anchor, 1),
-                head: transaction.changes.mapPos(peer.selection.head, 1),
-              },
-            }
-          : peer,
-      );
+      const remote = transaction.annotation(remoteChange)?.kind === "peer";
+      const ends = remote ? changeEnds(transaction.changes) : new Set<number>();
+      next = next.map((peer) => carried(peer, transaction.changes, ends));
     }
     for (const effect of transaction.effects) if (effect.is(setPeers)) next = moved(next, effect.value);
     return next;
   },
 });
+
+/**
+ * A peer's selection after a change. Who wrote a change is not said, as it may have come by way of
+ * others; whoever's caret is at its end is taken for the writer, and writing counts as a move.
+ */
+function carried(peer: PeerCaret, changes: ChangeDesc, ends: ReadonlySet<number>): PeerCaret {
+  if (!peer.selection) return peer;
+  const anchor = changes.mapPos(peer.selection.anchor, 1);
+  const head = changes.mapPos(peer.selection.head, 1);
+  return { ...peer, selection: { anchor, head }, moves: peer.moves + (ends.has(head) ? 1 : 0) };
+}
+
+/** Where changed ranges end in the new text. */
+function changeEnds(changes: ChangeDesc): Set<number> {
+  const ends = new Set<number>();
+  changes.iterChangedRanges((_from, _to, _newFrom, newTo) => ends.add(newTo), true);
+  return ends;
+}
 
 function moved(before: PeerCaret[], now: PresentPeer[]): PeerCaret[] {
   return now.map((peer) => {
@@ -113,17 +123,17 @@ const freshField = StateField.define<DecorationSet>({
   update(marks, transaction) {
     let next = marks.map(transaction.changes);
     if (transaction.effects.some((effect) => effect.is(clearFresh))) next = Decoration.none;
-    const source = transaction.annotation(remoteChange);
-    if (source?.kind !== "peer") return next;
-    const colour = transaction.startState.field(peerCarets, false)?.find((peer) => peer.peer === source.peer)?.colour;
+    if (transaction.annotation(remoteChange)?.kind !== "peer") return next;
+    const peers = transaction.state.field(peerCarets, false) ?? [];
     const fresh: { from: number; to: number }[] = [];
     transaction.changes.iterChanges((_from, _to, from, to) => {
       if (to > from && fresh.length < freshLimit) fresh.push({ from, to });
     });
     return next.update({
-      add: fresh.map(({ from, to }) =>
-        Decoration.mark({ class: `fresh-text hue-${colour ?? 0}` }).range(from, to),
-      ),
+      add: fresh.map(({ from, to }) => {
+        const writer = peers.find((peer) => peer.selection?.head === to) ?? peers[0];
+        return Decoration.mark({ class: `fresh-text hue-${writer?.colour ?? 0}` }).range(from, to);
+      }),
     });
   },
   provide: (field) => EditorView.decorations.from(field),
