@@ -43,6 +43,8 @@ pub enum Bar {
     Absolute(f64),
     /// So many times what Rejoin itself takes in another case, which comes earlier.
     Flat(f64, &'static str),
+    /// Nothing: measured for the record.
+    None,
 }
 
 /// Medians by library and metric.
@@ -182,6 +184,7 @@ pub fn rows() -> Vec<Row> {
             vec![(&title, "ms", Bar::Times(1.0 / part, "automerge"))],
         ));
     }
+    rows.extend(crate::sync::rows());
     rows
 }
 
@@ -234,6 +237,9 @@ pub fn run_row(row: &Row, files: &Path, runs: usize) -> Result<Measured> {
 
 /// One measurement, in this process.
 pub fn measure(engine: &str, case: &str, files: &Path) -> Result<Sample> {
+    if let Some(case) = case.strip_prefix("sync:") {
+        return crate::sync::measure(engine, case, files);
+    }
     match engine {
         "rejoin" => measure_with::<rejoin::Rejoin>(
             engine,

@@ -12,6 +12,7 @@ mod engine;
 mod engines;
 mod files;
 mod meter;
+mod sync;
 mod table;
 mod trace;
 

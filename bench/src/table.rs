@@ -35,11 +35,13 @@ impl Table {
                     .get(case)
                     .and_then(|measured| measured.get("rejoin")?.get(line.metric))
                     .map(|other| other * factor),
+                Bar::None => None,
             };
             let bar = match line.bar {
                 Bar::Times(factor, peer) => format!("at most {} {peer}", times(factor)),
                 Bar::Absolute(limit) => format!("at most {limit}"),
                 Bar::Flat(factor, _) => format!("at most {} the small document", times(factor)),
+                Bar::None => String::new(),
             };
             let verdict = match (ours, limit) {
                 (Some(ours), Some(limit)) if ours <= limit => {
@@ -55,6 +57,9 @@ impl Table {
             let ratio = match (ours, &line.bar) {
                 (Some(ours), Bar::Times(_, peer)) => {
                     value(peer).map(|theirs| format!("{:.3} of {peer}", ours / theirs))
+                }
+                (Some(ours), Bar::None | Bar::Absolute(_)) => {
+                    value("automerge").map(|theirs| format!("{:.3} of automerge", ours / theirs))
                 }
                 (Some(ours), Bar::Flat(factor, _)) => {
                     limit.map(|limit| format!("{:.2}", ours / limit * factor))

@@ -8,7 +8,7 @@ use crate::engine::{Engine, Trust};
 use crate::trace::Patch;
 
 pub struct Automerge {
-    doc: AutoCommit,
+    pub doc: AutoCommit,
     text: ObjId,
 }
 

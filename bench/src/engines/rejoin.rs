@@ -10,7 +10,7 @@ use crate::engine::{Engine, Trust};
 use crate::trace::Patch;
 
 pub struct Rejoin {
-    doc: Document,
+    pub doc: Document,
     text: ObjId,
     actor: ActorId,
 }
