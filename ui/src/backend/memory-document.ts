@@ -253,12 +253,14 @@ export class DocumentWindow {
   }
 
   announcePresence(): void {
+    // With changes on their way the others' places would not fit; they are told after those.
+    if (this.pending) return;
     this.emit({ kind: "presence", version: this.version, peers: this.peers });
   }
 
-  /** Another window's selection in the text that this window knows, or null when that is not certain. */
+  /** Another window's selection in this window's text, or null when that is not certain. */
   private seen(other: DocumentWindow): TextSelection | null {
-    if (!other.selection || other.draft || this.pending) return null;
+    if (!other.selection || other.draft) return null;
     const toMine = this.draft;
     return toMine ? mapSelection(other.selection, toMine) : other.selection;
   }
