@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use rejoin_document::{ActorId, Document};
+use rejoin_document::{ActorId, Cursor, Document};
 use rejoin_fuzz::documents::example;
 
 fn main() -> io::Result<()> {
@@ -35,6 +35,11 @@ fn main() -> io::Result<()> {
         changes.extend_from_slice(&body);
     }
     seed("apply_change", "new", &changes)?;
+    for (name, cursor) in [("start", "s"), ("element", "4@616461"), ("before", "-5@626f62")] {
+        seed("cursor", name, cursor.as_bytes())?;
+        let cursor: Cursor = cursor.parse().expect("a cursor");
+        seed("cursor", &format!("{name}_bytes"), &cursor.to_bytes())?;
+    }
     let columns: [(&str, &[u8]); 6] = [
         ("repeat", &[5, 1]),
         ("literals", &[0x7d, 1, 2, 3]),

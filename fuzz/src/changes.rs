@@ -20,6 +20,11 @@ type Id = (u32, usize);
 /// What a copy refuses must leave it as it was; what one accepts, the other must accept as well; in the
 /// end both must be alike and survive saving.
 pub fn check(script: &[u8]) {
+    check_document(&run(script));
+}
+
+/// Runs the script and gives the document that both copies end with.
+pub fn run(script: &[u8]) -> Document {
     let mut script = Script { bytes: script, at: 0 };
     let mut copies = [Copy::default(), Copy::default()];
     for round in 0..24 {
@@ -34,12 +39,12 @@ pub fn check(script: &[u8]) {
         }
         copies[copy].write(author, &mut script);
     }
-    let [first, second] = &mut copies;
-    exchange(first, second);
-    exchange(second, first);
+    let [mut first, mut second] = copies;
+    exchange(&mut first, &mut second);
+    exchange(&mut second, &mut first);
     assert_eq!(first.document.heads(), second.document.heads());
     assert_eq!(read_all(first.document.view()), read_all(second.document.view()));
-    check_document(&first.document);
+    first.document
 }
 
 fn exchange(from: &mut Copy, to: &mut Copy) {

@@ -118,41 +118,65 @@ pub fn check_document(document: &Document) {
     }
 }
 
+/// All objects that can be reached from the root.
+pub fn objects(view: &View<'_>) -> Vec<(ObjId, ObjType)> {
+    let mut met = HashSet::from([ObjId::ROOT]);
+    let mut found = vec![(ObjId::ROOT, ObjType::Map)];
+    let mut at = 0;
+    while let Some(&(object, kind)) = found.get(at) {
+        at += 1;
+        for value in values(view, object, kind) {
+            if let Value::Object(kind, id) = value
+                && met.insert(id)
+            {
+                found.push((id, kind));
+            }
+        }
+    }
+    found
+}
+
+/// What an object holds, conflicting values included.
+fn values(view: &View<'_>, object: ObjId, kind: ObjType) -> Vec<Value> {
+    let all = |prop: Prop<'_>| view.get_all(object, prop).expect("a place of the document");
+    match kind {
+        ObjType::Map | ObjType::Table => {
+            let keys = view.keys(object).expect("an object of the document");
+            keys.iter().flat_map(|key| all(Prop::Key(key))).collect()
+        }
+        ObjType::List => {
+            let length = view.length(object, TextUnit::CodePoint).expect("an object");
+            (0..length).flat_map(|index| all(Prop::Index(index))).collect()
+        }
+        // Indexes in a text count UTF-16. Few bytes can inflate to much text, so not all of it.
+        ObjType::Text => {
+            let length = view.length(object, TextUnit::Utf16).expect("an object");
+            (0..length.min(2000)).flat_map(|index| all(Prop::Index(index))).collect()
+        }
+    }
+}
+
 /// Reads everything that can be read, as text to compare.
 pub fn read_all(view: View<'_>) -> Vec<String> {
     let mut seen = Vec::new();
-    let mut met = HashSet::from([ObjId::ROOT]);
-    let mut left = vec![ObjId::ROOT];
-    while let Some(object) = left.pop() {
-        let Ok(kind) = view.object_type(object) else { continue };
-        let mut values = Vec::new();
+    for (object, kind) in objects(&view) {
+        seen.push(format!("{kind:?} {}", view.object_text(object)));
         for unit in [TextUnit::Utf8, TextUnit::Utf16, TextUnit::CodePoint] {
             seen.push(format!("{:?}", view.length(object, unit)));
         }
-        match kind {
-            ObjType::Map | ObjType::Table => {
-                for key in view.keys(object).unwrap_or_default() {
-                    seen.push(key.clone());
-                    values.extend(view.get_all(object, Prop::Key(&key)).unwrap_or_default());
-                }
+        if kind == ObjType::Text {
+            seen.push(format!("{:?}", view.text(object)));
+            seen.push(format!("{:?}", view.marks(object, TextUnit::Utf16)));
+            seen.push(format!("{}", view.spans(object).expect("a text").len()));
+        } else {
+            if kind != ObjType::List {
+                seen.extend(view.keys(object).expect("a map"));
             }
-            ObjType::List => values.extend(view.list_values(object).unwrap_or_default()),
-            ObjType::Text => {
-                seen.push(format!("{:?}", view.text(object)));
-                seen.push(format!("{:?}", view.marks(object, TextUnit::Utf16)));
-                seen.push(format!("{}", view.spans(object).unwrap_or_default().len()));
-            }
-        }
-        for value in values {
-            match value {
-                Value::Scalar(value) => seen.push(format!("{value:?}")),
-                Value::Object(kind, id) => {
-                    seen.push(format!("{kind:?} {}", view.object_text(id)));
-                    if met.insert(id) {
-                        left.push(id);
-                    }
-                }
-            }
+            let values = values(&view, object, kind).into_iter();
+            seen.extend(values.map(|value| match value {
+                Value::Scalar(value) => format!("{value:?}"),
+                Value::Object(kind, id) => format!("{kind:?} {}", view.object_text(id)),
+            }));
         }
     }
     seen

@@ -4,7 +4,7 @@
 //! `corpus/`: a regression is caught without a fuzzer.
 //!
 //! ```text
-//! cargo +nightly fuzz run load            # or apply_change, changes, columns
+//! cargo +nightly fuzz run load            # or apply_change, changes, columns, cursor
 //! cargo run --example write_seeds         # writes the seeds again
 //! ```
 //!
@@ -12,4 +12,5 @@
 
 pub mod changes;
 pub mod columns;
+pub mod cursors;
 pub mod documents;

@@ -5,6 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 #[path = "../../../fuzz/src/changes.rs"]
 pub mod changes;
+#[path = "../../../fuzz/src/cursors.rs"]
+pub mod cursors;
 #[path = "../../../fuzz/src/documents.rs"]
 pub mod documents;
 
@@ -36,6 +38,11 @@ fn changes_of_anybody_hold_all_checks() {
 }
 
 #[test]
+fn cursors_hold_all_checks() {
+    replay("cursor", cursors::check);
+}
+
+#[test]
 fn random_changes_of_anybody_hold_all_checks() {
     let variable = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let count = variable("ITERATIONS").unwrap_or(300);
@@ -45,5 +52,6 @@ fn random_changes_of_anybody_hold_all_checks() {
         let mut script = vec![0; 800];
         ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut script);
         changes::check(&script);
+        cursors::check(&script);
     }
 }
