@@ -14,11 +14,18 @@ import {
   replaceNext,
 } from "@codemirror/search";
 import type { EditorState, Extension } from "@codemirror/state";
-import type { EditorView, Panel, ViewUpdate } from "@codemirror/view";
+import { type EditorView, keymap, type Panel, type ViewUpdate } from "@codemirror/view";
 import { strings } from "../shared/strings";
 
 export function findInNote(): Extension {
-  return search({ top: true, createPanel: (view) => new FindPanel(view) });
+  return [
+    search({ top: true, createPanel: (view) => new FindPanel(view) }),
+    keymap.of([
+      { key: "F3", run: findNext, shift: findPrevious, preventDefault: true },
+      { key: "Mod-g", run: findNext, shift: findPrevious, preventDefault: true },
+      { key: "Escape", run: closeSearchPanel },
+    ]),
+  ];
 }
 
 export function toggleFind(view: EditorView): void {

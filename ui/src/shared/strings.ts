@@ -14,6 +14,7 @@ const modeNames: Record<Mode, string> = { live: "Live", hybrid: "Hybrid", batche
 export const strings = {
   app: {
     name: "Rejoin",
+    windowTitle: (note: string) => `${note} – Rejoin`,
     starting: "Opening your notes",
     startFailed: "Your notes could not be opened",
     tryAgain: "Try again",
