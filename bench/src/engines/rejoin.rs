@@ -12,7 +12,7 @@ use crate::trace::Patch;
 pub struct Rejoin {
     pub doc: Document,
     text: ObjId,
-    actor: ActorId,
+    pub actor: ActorId,
 }
 
 fn options() -> CommitOptions {
