@@ -75,7 +75,6 @@ export function sampleBackend(parameters: URLSearchParams): Backend {
     connections: has("first-run") ? [] : connections(now, parameters),
     ...(has("slow") ? { delay: () => new Promise<void>((resolve) => setTimeout(resolve, 1500)) } : {}),
   });
-  if (has("first-run")) world.addNote("welcome", "# Welcome\n\nThis is a note. It is yours to change.\n", world.home);
   if (has("first-run") || has("empty")) return world.backend();
 
   world.folder(world.home).goesTo = [home];

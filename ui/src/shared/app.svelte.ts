@@ -108,7 +108,7 @@ export class App {
     }
   }
 
-  /** Ends the first run with what the person chose, and opens the first note, which the backend has written. */
+  /** Ends the first run with what the person chose, and opens the first note. */
   async welcome(choice: WelcomeChoice): Promise<void> {
     await this.backend.setSettings({ ...this.settings, name: choice.name, colour: choice.colour });
     this.settings = { ...this.settings, name: choice.name, colour: choice.colour };
@@ -124,6 +124,9 @@ export class App {
       // The server has to be reached first; the backend waits for it.
       await this.openLink(choice.profile, "profile");
       return;
+    }
+    if (reachableNotes(this.library).length === 0) {
+      await this.backend.create({ kind: "note", parent: this.library.home, title: strings.welcome.noteTitle, text: strings.welcome.note });
     }
     this.phase = { kind: "ready" };
     await this.reopenLast();

@@ -45,8 +45,7 @@ afterEach(async () => {
 
 async function start(options: MemoryWorldOptions = {}): Promise<void> {
   world = new MemoryWorld({ settings: { name: options.firstRun ? "" : "Kim" }, ...options });
-  if (options.firstRun) world.addNote("welcome", "# Welcome\n", world.home);
-  else {
+  if (!options.firstRun) {
     world.addNote("a", "# Apples\n\nSee [[Bread]].\n", world.home, { updated: 2 });
     world.addNote("b", "# Bread\n", world.home, { updated: 1 });
     world.addFolder("work", "Work", world.home);
@@ -235,7 +234,7 @@ describe("the window", () => {
     expect(app.phase.kind).toBe("welcome");
     await app.welcome({ name: "Kim", colour: 2, server: null, profile: null });
     await rest();
-    expect(app.note?.title).toBe("Welcome");
+    expect(app.note?.title).toBe(strings.welcome.noteTitle);
     expect(world.network.servers).toEqual([]);
     expect(world.folder(world.home).goesTo).toEqual([]);
     expect(world.settings).toMatchObject({ name: "Kim", colour: 2 });
@@ -253,7 +252,6 @@ describe("the window", () => {
     await app.welcome({ name: "Kim", colour: 2, server: null, profile: "automerge:2NHRxGzKPkYJrqsSDkdmTQcJ9hFf" });
     await rest();
     expect(app.phase.kind).toBe("ready");
-    expect(app.note?.title).toBe("Welcome");
     expect(app.notices[0]?.message).toBe(strings.settings.adopted);
   });
 
