@@ -6,7 +6,11 @@
 //! What is to be done is decided by [`planner::plan`], a pure function of the files, the notes and
 //! what is [remembered](memory::Memory) of the texts that each file held.
 
+pub mod disk;
 pub mod file_path;
 pub mod file_text;
 pub mod memory;
+pub mod memory_store;
+pub mod mirror;
+mod notebook;
 pub mod planner;

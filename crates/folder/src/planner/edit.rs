@@ -62,8 +62,22 @@ fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<(&'a HeldText, boo
         let made = ChangeSet::between(&held.text, read);
         made.splices().map(|splice| 2 * splice.deleted + utf16_len(splice.inserted)).sum()
     };
+    // A text after which only other programs wrote is an unlikely base: it is the last of them that
+    // writes on. It must be clearly nearer than the newest, and when it is there again, somebody
+    // went back to it.
+    let ours = remembered.texts.iter().rposition(|held| !held.by_others);
+    let cost = |at: usize, held: &HeldText| {
+        let distance = distance(held);
+        let is_likely = at == last || ours.is_some_and(|ours| at < ours);
+        match distance {
+            _ if is_likely => distance,
+            0 => usize::MAX,
+            _ => 2 * distance,
+        }
+    };
     // Of several that are as near, the older one counts: less is taken for a deletion.
-    let nearest = remembered.texts.iter().enumerate().min_by_key(|(_, held)| distance(held));
+    let texts = remembered.texts.iter().enumerate();
+    let nearest = texts.min_by_key(|(at, held)| cost(*at, held));
     nearest.map(|(at, held)| (held, at == last))
 }
 
@@ -116,6 +130,17 @@ mod tests {
         assert!(stale);
         let stale = check(&held, held[1], "one\ntwo\n", held[1]);
         assert!(!stale, "an old buffer without an edit is no edit");
+    }
+
+    #[test]
+    fn a_program_that_goes_on_writing_changes_its_own_words() {
+        let mut remembered = remembered(&["one\n"]);
+        remembered.hold("one\ngo\n", true);
+        let edit = of_file("one\nleave\n", &remembered, "one\ngo\n");
+        assert_eq!(edit.changes.apply("one\ngo\n").unwrap(), "one\nleave\n");
+        assert!(!edit.is_stale);
+        let edit = of_file("one\n", &remembered, "one\ngo\n");
+        assert_eq!(edit.changes.apply("one\ngo\n").unwrap(), "one\n", "it went back");
     }
 
     #[test]

@@ -427,7 +427,9 @@ impl Run {
             return;
         };
         let id = id.clone();
-        let is_known = remembered.texts.iter().any(|held| held.text == buffer);
+        // What peers wrote after the buffer was read came into the file from here.
+        let mut later = remembered.texts.iter().skip_while(|held| held.text != buffer).skip(1);
+        let is_known = later.any(|held| !held.by_others);
         let before = self.world.notes[&id].text.clone();
         // A buffer with a large deletion may be nearer to another text than to the one it was.
         let saved = self.add_a_line(&buffer);
@@ -453,6 +455,10 @@ impl Run {
         }
         let text = self.text_of(&path);
         let text = self.edit(&text);
+        // Going back to an old text is another story.
+        if self.world.memory.notes.values().any(|it| it.texts.iter().any(|it| it.text == text)) {
+            return;
+        }
         let cut = (0..=text.len()).filter(|at| text.is_char_boundary(*at)).choose(&mut self.rng);
         let piece = &text[..cut.unwrap_or(0)];
         self.world.files.insert(path.clone(), piece.as_bytes().to_vec());

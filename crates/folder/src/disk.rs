@@ -1,0 +1,435 @@
+//! The folder on disk: scanning it, and changing it so that nothing is overwritten unseen.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::file_path::{FilePath, MARKER, TRASH};
+use crate::file_text::{FileText, LeftAlone, MAX_BYTES};
+use crate::memory::NoteId;
+use crate::planner::Disk;
+
+/// A file that changed so short ago is read again even if it looks the same: file systems tell
+/// times coarsely.
+const RECENT: Duration = Duration::from_secs(2);
+
+/// A folder whose files are notes.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    disk: Disk,
+    stamps: BTreeMap<FilePath, Stamp>,
+}
+
+/// By what a file that has not changed is known.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    read_at: SystemTime,
+}
+
+/// Why the folder cannot be used now.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It, or what marks it, is not there: a disk that is not mounted, or a folder that moved.
+    #[error("the folder {0} is not there, or is no longer the mirrored one")]
+    Vanished(PathBuf),
+    /// It cannot be read or written.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// How a change of a file went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It was done.
+    Done,
+    /// The file was not as expected and was left as it is.
+    NotAsExpected,
+}
+
+impl Folder {
+    /// Marks a directory as mirrored, making it when it is not there, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made or written.
+    pub fn begin(root: &Path) -> Result<Self, FolderError> {
+        let marker = root.join(MARKER);
+        fs::create_dir_all(&marker).map_err(|error| FolderError::Io { path: marker, error })?;
+        Self::open(root)
+    }
+
+    /// Opens a directory that was marked before.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or no longer marked.
+    pub fn open(root: &Path) -> Result<Self, FolderError> {
+        let root = root.canonicalize().map_err(|_| FolderError::Vanished(root.to_owned()))?;
+        let folder = Self { root, disk: Disk::default(), stamps: BTreeMap::new() };
+        folder.check_marker()?;
+        Ok(folder)
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn check_marker(&self) -> Result<(), FolderError> {
+        if self.root.join(MARKER).is_dir() {
+            Ok(())
+        } else {
+            Err(FolderError::Vanished(self.root.clone()))
+        }
+    }
+
+    /// Reads what has changed since the last scan, and gives everything.
+    ///
+    /// # Errors
+    ///
+    /// When the folder vanished or a directory of it cannot be read. Nothing is to be concluded
+    /// from it then.
+    pub fn scan(&mut self) -> Result<&Disk, FolderError> {
+        self.check_marker()?;
+        let mut found = BTreeMap::new();
+        self.walk(&self.root.clone(), "", &mut found)?;
+        let mut stamps = BTreeMap::new();
+        let mut files = BTreeMap::new();
+        let now = SystemTime::now();
+        for (path, metadata) in found {
+            let stamp =
+                Stamp { length: metadata.len(), modified: metadata.modified().ok(), read_at: now };
+            let known = self.stamps.remove(&path).filter(|known| known.is_still(&stamp));
+            let (stamp, read) = match (known, self.disk.files.remove(&path)) {
+                (Some(known), Some(read)) => (known, read),
+                _ => (stamp, read(&self.root.join(path.as_str()), &metadata)),
+            };
+            stamps.insert(path.clone(), stamp);
+            files.insert(path, read);
+        }
+        self.stamps = stamps;
+        self.disk.files = files;
+        // What vanished while it was read is not there to be believed either.
+        self.check_marker()?;
+        Ok(&self.disk)
+    }
+
+    fn walk(
+        &self,
+        directory: &Path,
+        inside: &str,
+        found: &mut BTreeMap<FilePath, Metadata>,
+    ) -> Result<(), FolderError> {
+        let failed = |error| FolderError::Io { path: directory.to_owned(), error };
+        for entry in fs::read_dir(directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let path = format!("{inside}{name}");
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(FolderError::Io { path: entry.path(), error }),
+            };
+            let is_shown = !name.starts_with('.') || path == TRASH;
+            if metadata.is_dir() && is_shown {
+                self.walk(&entry.path(), &format!("{path}/"), found)?;
+            } else if !metadata.is_dir()
+                && let Ok(path) = FilePath::new(&path)
+            {
+                found.insert(path, metadata);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the ids that lie beside the files; once at the start, as only a folder that nothing is
+    /// remembered of needs them.
+    pub fn read_ids(&mut self) {
+        let mut waiting = vec![(self.root.join(MARKER), String::new())];
+        while let Some((directory, inside)) = waiting.pop() {
+            let Ok(entries) = fs::read_dir(directory) else { continue };
+            for entry in entries.flatten() {
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let path = format!("{inside}{name}");
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    waiting.push((entry.path(), format!("{path}/")));
+                } else if let Ok(path) = FilePath::new(&path)
+                    && let Ok(id) = fs::read_to_string(entry.path())
+                {
+                    self.disk.ids.insert(path, NoteId(id.trim().to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Writes the id of a file's note beside it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write_id(&mut self, path: &FilePath, note: &NoteId) -> Result<(), FolderError> {
+        if self.disk.ids.get(path) == Some(note) {
+            return Ok(());
+        }
+        let target = self.root.join(MARKER).join(path.as_str());
+        self.put(&target, format!("{}\n", note.0).as_bytes(), None)?;
+        self.disk.ids.insert(path.clone(), note.clone());
+        Ok(())
+    }
+
+    /// Forgets the id of a file that is gone.
+    pub fn forget_id(&mut self, path: &FilePath) {
+        if self.disk.ids.remove(path).is_some() {
+            let _ = fs::remove_file(self.root.join(MARKER).join(path.as_str()));
+        }
+    }
+
+    /// Makes a file hold `text`, in one step that is on disk when this returns, if it holds what is
+    /// expected; `None` expects no file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write(
+        &mut self,
+        path: &FilePath,
+        text: &FileText,
+        expected: Option<&FileText>,
+    ) -> Result<Changed, FolderError> {
+        self.check_marker()?;
+        let Some(target) = self.target(path)? else { return Ok(Changed::NotAsExpected) };
+        self.put(&target, &FileText::encode(&text.text, text.form), Some(expected))
+    }
+
+    /// Gives a file another place, if nothing is there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be moved.
+    pub fn rename(&mut self, from: &FilePath, to: &FilePath) -> Result<Changed, FolderError> {
+        self.check_marker()?;
+        let source = self.root.join(from.as_str());
+        let Some(target) = self.target(to)? else { return Ok(Changed::NotAsExpected) };
+        // The same file under another case is there and is no obstacle.
+        let is_same = from.as_str().to_lowercase() == to.as_str().to_lowercase();
+        if (target.symlink_metadata().is_ok() && !is_same) || source.symlink_metadata().is_err() {
+            return Ok(Changed::NotAsExpected);
+        }
+        let failed = |error| FolderError::Io { path: target.clone(), error };
+        fs::rename(&source, &target).map_err(failed)?;
+        sync_directory(&target);
+        // A directory that became empty goes; one that did not says so.
+        let mut left = source.parent();
+        while let Some(directory) = left.filter(|directory| *directory != self.root) {
+            if fs::remove_dir(directory).is_err() {
+                break;
+            }
+            left = directory.parent();
+        }
+        self.forget_id(from);
+        Ok(Changed::Done)
+    }
+
+    /// The place of a file, with its directories made; `None` when the way leads through a link.
+    fn target(&self, path: &FilePath) -> Result<Option<PathBuf>, FolderError> {
+        let mut directory = self.root.clone();
+        for part in path.folders() {
+            directory.push(part);
+            match directory.symlink_metadata() {
+                Ok(metadata) if metadata.is_dir() => {}
+                Ok(_) => return Ok(None),
+                Err(_) => {
+                    let path = directory.clone();
+                    fs::create_dir(&directory).map_err(|error| FolderError::Io { path, error })?;
+                }
+            }
+        }
+        Ok(Some(self.root.join(path.as_str())))
+    }
+
+    /// Writes a temporary file, makes it durable, and puts it in its place. `expected` is what the
+    /// place must hold before, if that matters.
+    fn put(
+        &self,
+        target: &Path,
+        bytes: &[u8],
+        expected: Option<Option<&FileText>>,
+    ) -> Result<Changed, FolderError> {
+        let failed = |error| FolderError::Io { path: target.to_owned(), error };
+        let parent = target.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent).map_err(failed)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".writing-")
+            .tempfile_in(self.root.join(MARKER))
+            .map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        if let Ok(metadata) = target.symlink_metadata() {
+            file.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
+        } else {
+            set_usual_permissions(file.as_file()).map_err(failed)?;
+        }
+        file.as_file().sync_all().map_err(failed)?;
+        let persisted = match expected {
+            None => file.persist(target),
+            Some(None) => file.persist_noclobber(target),
+            Some(Some(expected)) => {
+                let held = target.symlink_metadata().ok().map(|metadata| read(target, &metadata));
+                if held.as_ref().and_then(|held| held.as_ref().ok()) != Some(expected) {
+                    return Ok(Changed::NotAsExpected);
+                }
+                file.persist(target)
+            }
+        };
+        match persisted {
+            Ok(_) => {
+                sync_directory(target);
+                Ok(Changed::Done)
+            }
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+                Ok(Changed::NotAsExpected)
+            }
+            Err(error) => Err(failed(error.error)),
+        }
+    }
+}
+
+impl Stamp {
+    fn is_still(&self, now: &Self) -> bool {
+        let is_old = now.modified.is_some_and(|modified| {
+            self.read_at.duration_since(modified).is_ok_and(|age| age > RECENT)
+        });
+        is_old && self.length == now.length && self.modified == now.modified
+    }
+}
+
+fn read(path: &Path, metadata: &Metadata) -> Result<FileText, LeftAlone> {
+    if !metadata.is_file() {
+        return Err(LeftAlone::Link);
+    }
+    if metadata.len() > MAX_BYTES as u64 {
+        return Err(LeftAlone::TooLarge);
+    }
+    let bytes = fs::read(path).map_err(|_| LeftAlone::Unreadable)?;
+    FileText::decode(&bytes)
+}
+
+/// Makes a new or renamed file's name durable; file systems that cannot do so do without.
+fn sync_directory(target: &Path) {
+    if let Some(directory) = target.parent().and_then(|parent| fs::File::open(parent).ok()) {
+        let _ = directory.sync_all();
+    }
+}
+
+/// Temporary files are private; a note's file is as readable as others the person makes.
+#[cfg(unix)]
+fn set_usual_permissions(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_usual_permissions(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file_text::Form;
+
+    fn path(text: &str) -> FilePath {
+        FilePath::new(text).unwrap()
+    }
+
+    fn text(text: &str) -> FileText {
+        FileText { text: text.into(), form: Form::default() }
+    }
+
+    #[test]
+    fn a_file_is_only_overwritten_when_it_holds_what_is_expected() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut folder = Folder::begin(directory.path()).unwrap();
+        let file = path("Work/a.md");
+        assert_eq!(folder.write(&file, &text("one"), None).unwrap(), Changed::Done);
+        assert_eq!(folder.write(&file, &text("two"), None).unwrap(), Changed::NotAsExpected);
+        let other = text("other");
+        let refused = folder.write(&file, &text("two"), Some(&other)).unwrap();
+        assert_eq!(refused, Changed::NotAsExpected);
+        let one = text("one");
+        assert_eq!(folder.write(&file, &text("two"), Some(&one)).unwrap(), Changed::Done);
+        assert_eq!(fs::read_to_string(directory.path().join("Work/a.md")).unwrap(), "two");
+        assert_eq!(folder.scan().unwrap().files[&file], Ok(text("two")));
+    }
+
+    #[test]
+    fn a_scan_sees_what_changed_and_passes_over_what_is_hidden() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let mut folder = Folder::begin(root).unwrap();
+        for (name, content) in [("a.md", "1"), (".a.md.swp", "2"), ("a.md~", "3"), ("b.txt", "4")] {
+            fs::write(root.join(name), content).unwrap();
+        }
+        fs::create_dir(root.join(".git")).unwrap();
+        fs::write(root.join(".git/c.md"), "5").unwrap();
+        fs::write(root.join("bad.md"), [0xff]).unwrap();
+        let files = folder.scan().unwrap().files.clone();
+        assert_eq!(files.len(), 2);
+        assert_eq!(files[&path("bad.md")], Err(LeftAlone::NotUtf8));
+        fs::write(root.join("a.md"), "6").unwrap();
+        assert_eq!(folder.scan().unwrap().files[&path("a.md")], Ok(text("6")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_outside_is_read_or_written() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret.md"), "secret").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let mut folder = Folder::begin(root).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.join("Out")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret.md"), root.join("in.md")).unwrap();
+        let files = folder.scan().unwrap().files.clone();
+        assert_eq!(files, [(path("in.md"), Err(LeftAlone::Link))].into());
+        let refused = folder.write(&path("Out/new.md"), &text("x"), None).unwrap();
+        assert_eq!(refused, Changed::NotAsExpected);
+        assert!(!outside.path().join("new.md").exists());
+    }
+
+    #[test]
+    fn a_folder_without_its_marker_has_vanished() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut folder = Folder::begin(directory.path()).unwrap();
+        fs::remove_dir(directory.path().join(MARKER)).unwrap();
+        assert!(matches!(folder.scan(), Err(FolderError::Vanished(_))));
+        let written = folder.write(&path("a.md"), &text("x"), None);
+        assert!(matches!(written, Err(FolderError::Vanished(_))));
+    }
+
+    #[test]
+    fn ids_and_empty_directories_follow_a_rename() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let mut folder = Folder::begin(root).unwrap();
+        folder.write(&path("Work/a.md"), &text("x"), None).unwrap();
+        folder.write_id(&path("Work/a.md"), &NoteId("one".into())).unwrap();
+        let renamed = folder.rename(&path("Work/a.md"), &path("Home/b.md")).unwrap();
+        assert_eq!(renamed, Changed::Done);
+        folder.write_id(&path("Home/b.md"), &NoteId("one".into())).unwrap();
+        assert!(!root.join("Work").exists() && !root.join(".rejoin/Work/a.md").exists());
+        let mut again = Folder::open(root).unwrap();
+        again.read_ids();
+        let ids = again.scan().unwrap().ids.clone();
+        assert_eq!(ids, [(path("Home/b.md"), NoteId("one".into()))].into());
+    }
+}

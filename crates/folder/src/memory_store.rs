@@ -1,0 +1,137 @@
+//! What is remembered, kept in the profile's own database.
+
+use std::collections::VecDeque;
+
+use rejoin_storage::{Batch, ChunkStore, KeyPrefix, StorageKey, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::file_path::FilePath;
+use crate::file_text::Form;
+use crate::memory::{HeldText, Memory, NoteId, Remembered};
+
+/// Keeps a [`Memory`] in a store, one value for each note.
+pub struct MemoryStore {
+    store: Box<dyn ChunkStore>,
+    /// Tells several mirrored folders in one store apart.
+    name: String,
+}
+
+/// One note as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    path: String,
+    folders: Vec<String>,
+    trashed: bool,
+    title: String,
+    byte_order_mark: bool,
+    carriage_returns: bool,
+    texts: Vec<(String, bool)>,
+    deleted: bool,
+}
+
+impl MemoryStore {
+    /// What is remembered under `name` in a store.
+    pub fn new(store: Box<dyn ChunkStore>, name: &str) -> Self {
+        Self { store, name: name.replace('\0', "") }
+    }
+
+    /// Reads everything. What cannot be understood counts as not remembered.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub fn load(&self) -> Result<Memory, StoreError> {
+        let Ok(prefix) = KeyPrefix::new(["mirror", &self.name, "note"]) else {
+            return Ok(Memory::default());
+        };
+        let mut memory = Memory::default();
+        for (key, value) in self.store.load_range(&prefix)? {
+            let note = key.segments().last().map(|id| NoteId(id.clone()));
+            let stored = serde_json::from_slice::<Stored>(&value).ok();
+            if let (Some(note), Some(remembered)) = (note, stored.and_then(Stored::remembered)) {
+                memory.notes.insert(note, remembered);
+            }
+        }
+        Ok(memory)
+    }
+
+    /// Writes what is remembered of one note, or that nothing is.
+    ///
+    /// # Errors
+    ///
+    /// When the store refuses.
+    pub fn save(&mut self, note: &NoteId, memory: &Memory) -> Result<(), StoreError> {
+        let Ok(key) = StorageKey::new(["mirror", &self.name, "note", &note.0]) else {
+            return Ok(());
+        };
+        let mut batch = Batch::new();
+        match memory.notes.get(note) {
+            Some(remembered) => {
+                let value = serde_json::to_vec(&Stored::of(remembered)).unwrap_or_default();
+                batch.put(key, value)
+            }
+            None => batch.delete(key),
+        };
+        self.store.apply(&batch)
+    }
+
+    /// Reads a word that the mirror keeps for itself.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub fn word(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let Ok(key) = StorageKey::new(["mirror", &self.name, "word", name]) else {
+            return Ok(None);
+        };
+        Ok(self.store.load(&key)?.and_then(|value| String::from_utf8(value).ok()))
+    }
+
+    /// Keeps a word.
+    ///
+    /// # Errors
+    ///
+    /// When the store refuses.
+    pub fn set_word(&mut self, name: &str, word: &str) -> Result<(), StoreError> {
+        let Ok(key) = StorageKey::new(["mirror", &self.name, "word", name]) else {
+            return Ok(());
+        };
+        let mut batch = Batch::new();
+        batch.put(key, word.as_bytes().to_vec());
+        self.store.apply(&batch)
+    }
+}
+
+impl Stored {
+    fn of(remembered: &Remembered) -> Self {
+        let texts = remembered.texts.iter().map(|held| (held.text.clone(), held.by_others));
+        Self {
+            path: remembered.path.to_string(),
+            folders: remembered.folders.clone(),
+            trashed: remembered.is_trashed,
+            title: remembered.title.clone(),
+            byte_order_mark: remembered.form.byte_order_mark,
+            carriage_returns: remembered.form.carriage_returns,
+            texts: texts.collect(),
+            deleted: remembered.is_deleted,
+        }
+    }
+
+    fn remembered(self) -> Option<Remembered> {
+        let texts = self.texts.into_iter();
+        let texts: VecDeque<HeldText> =
+            texts.map(|(text, by_others)| HeldText { text, by_others }).collect();
+        Some(Remembered {
+            path: FilePath::new(&self.path).ok()?,
+            folders: self.folders,
+            is_trashed: self.trashed,
+            title: self.title,
+            form: Form {
+                byte_order_mark: self.byte_order_mark,
+                carriage_returns: self.carriage_returns,
+            },
+            texts,
+            is_deleted: self.deleted,
+        })
+    }
+}

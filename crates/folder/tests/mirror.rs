@@ -1,0 +1,255 @@
+//! A mirror on a real directory: programs edit files, people edit notes.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rejoin_document::TextUnit;
+use rejoin_folder::mirror::{Mirror, MirrorOptions, MirrorStatus, Paused};
+use rejoin_notes::folder;
+use rejoin_notes::note::Note;
+use rejoin_notes::tree::{Entry, EntryKind, Folder};
+use rejoin_repo::{AutomergeUrl, DocumentHandle, Repo};
+use rejoin_storage::{ChunkStore, MemoryStore, SqliteOptions, SqliteStore};
+
+/// Longer than anything takes here; a test that waits so long has failed.
+const LONG: Duration = Duration::from_secs(20);
+
+struct Scene {
+    repo: Repo,
+    home: DocumentHandle,
+    trash: DocumentHandle,
+    mirror: Option<Mirror>,
+    scratch: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let repo = Repo::builder(Box::new(MemoryStore::new())).build().unwrap();
+        let (home, trash) = (repo.create(), repo.create());
+        home.change(None, |tx| folder::create(tx, "Home")).unwrap().unwrap();
+        trash.change(None, |tx| folder::create(tx, "Trash")).unwrap().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let mut scene = Self { repo, home, trash, mirror: None, scratch };
+        scene.start();
+        scene
+    }
+
+    fn root(&self) -> PathBuf {
+        self.scratch.path().join("notes")
+    }
+
+    fn start(&mut self) {
+        let path = self.scratch.path().join("memory.sqlite");
+        let store: Box<dyn ChunkStore> =
+            Box::new(SqliteStore::open(&path, &SqliteOptions::default()).unwrap());
+        let options = MirrorOptions {
+            repo: self.repo.clone(),
+            folder: self.home.id().clone(),
+            trash: Some(self.trash.id().clone()),
+            directory: self.root(),
+            store,
+        };
+        self.mirror = Some(Mirror::start(options).unwrap());
+    }
+
+    async fn stop(&mut self) {
+        self.mirror.take().unwrap().stop().await;
+    }
+
+    fn add_note(&self, name: &str, text: &str) -> DocumentHandle {
+        let handle = self.repo.create();
+        handle.change(None, |tx| Note::create(tx, text)).unwrap().unwrap();
+        let entry = Entry {
+            name: name.into(),
+            kind: EntryKind::Note,
+            url: handle.url().to_string(),
+            added: 1,
+            from: None,
+        };
+        self.home.change(None, |tx| folder::add(tx, &entry, 99)).unwrap().unwrap();
+        handle
+    }
+
+    fn listed(&self, folder: &DocumentHandle) -> Folder {
+        folder.read(|document| folder::read(&document.view())).unwrap().unwrap()
+    }
+
+    /// The note that is listed under a name.
+    fn note(&self, folder: &DocumentHandle, name: &str) -> Option<DocumentHandle> {
+        let entries = self.listed(folder).entries;
+        let entry = entries.into_iter().find(|entry| entry.name == name)?;
+        Some(self.repo.open(&entry.url.parse::<AutomergeUrl>().unwrap().document))
+    }
+
+    /// Waits until the mirror is at rest and this holds.
+    async fn until(&self, what: &str, holds: impl Fn(&MirrorStatus) -> bool) {
+        let mut status = self.mirror.as_ref().unwrap().status();
+        let wait = async {
+            loop {
+                if holds(&status.borrow_and_update()) {
+                    return;
+                }
+                // Files change without a new status, too.
+                let soon = Duration::from_millis(20);
+                let _ = tokio::time::timeout(soon, status.changed()).await;
+            }
+        };
+        if tokio::time::timeout(LONG, wait).await.is_err() {
+            panic!("{what} did not happen; {:?}", self.mirror.as_ref().unwrap().status().borrow());
+        }
+    }
+
+    async fn until_file(&self, name: &str, text: &str) {
+        let path = self.root().join(name);
+        let held = || fs::read_to_string(&path).ok();
+        self.until(&format!("{name} = {text:?}"), |_| held().as_deref() == Some(text)).await;
+    }
+
+    async fn until_note(&self, note: &DocumentHandle, text: &str) {
+        self.until(&format!("a note with {text:?}"), |_| text_of(note) == text).await;
+    }
+
+    async fn until_in_step(&self) {
+        self.until("agreement", |status| status.is_in_step).await;
+    }
+}
+
+fn text_of(note: &DocumentHandle) -> String {
+    let read = note.read(|document| {
+        let note = Note::find(&document.view()).ok()?;
+        Some(note.text(&document.view()))
+    });
+    read.ok().flatten().unwrap_or_default()
+}
+
+fn type_into(note: &DocumentHandle, at: usize, text: &str) {
+    let typed = note.change(None, |tx| {
+        let content = Note::find(&tx.view()).unwrap().content;
+        tx.splice_text(content, at, 0, text, TextUnit::Utf16)
+    });
+    typed.unwrap().unwrap();
+}
+
+fn save_by_rename(path: &Path, text: &str) {
+    let other = path.with_extension("tmp");
+    fs::write(&other, text).unwrap();
+    fs::rename(&other, path).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_and_notes_follow_each_other() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    type_into(&note, 7, "pack\n");
+    scene.until_file("Trip.md", "# Trip\npack\n").await;
+
+    let file = scene.root().join("Trip.md");
+    save_by_rename(&file, "# Trip\npack, today\n");
+    scene.until_note(&note, "# Trip\npack, today\n").await;
+    fs::write(&file, "# Trip\npack, today\ngo\n").unwrap();
+    scene.until_note(&note, "# Trip\npack, today\ngo\n").await;
+    assert!(Command::new("sed").args(["-i", "s/go/leave/"]).arg(&file).status().unwrap().success());
+    scene.until_note(&note, "# Trip\npack, today\nleave\n").await;
+
+    fs::create_dir(scene.root().join("Work")).unwrap();
+    fs::write(scene.root().join("Work/Plan.md"), "words\n").unwrap();
+    scene.until("a folder", |_| scene.listed(&scene.home).entries.len() == 2).await;
+    let work = scene.note(&scene.home, "Work").unwrap();
+    scene.until("a note in it", |_| !scene.listed(&work).entries.is_empty()).await;
+    scene.until_note(&scene.note(&work, "Plan").unwrap(), "words\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moved_and_deleted_files_move_and_trash_their_notes() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let root = scene.root();
+    fs::create_dir(root.join("Work")).unwrap();
+    let (from, to) = (root.join("Trip.md"), root.join("Work/Trip.md"));
+    assert!(Command::new("mv").args([&from, &to]).status().unwrap().success());
+    scene.until("the move", |_| scene.note(&scene.home, "Work").is_some()).await;
+    let work = scene.note(&scene.home, "Work").unwrap();
+    scene.until("the note there", |_| scene.note(&work, "Trip").is_some()).await;
+    assert_eq!(scene.note(&work, "Trip").unwrap().id(), note.id());
+    assert!(scene.note(&scene.home, "Trip").is_none());
+
+    fs::remove_file(&to).unwrap();
+    scene.until_file(".trash/Trip.md", "# Trip\n").await;
+    assert!(scene.note(&scene.trash, "Trip").is_some());
+    scene.until_in_step().await;
+    fs::rename(root.join(".trash/Trip.md"), root.join("Trip.md")).unwrap();
+    scene.until("the restored note", |_| scene.note(&scene.home, "Trip").is_some()).await;
+    assert_eq!(scene.note(&scene.home, "Trip").unwrap().id(), note.id());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happened_while_it_was_stopped_is_merged() {
+    let mut scene = Scene::new().await;
+    let note = scene.add_note("List", "milk\nbread\n");
+    scene.until_file("List.md", "milk\nbread\n").await;
+    scene.until_in_step().await;
+    scene.stop().await;
+    type_into(&note, 0, "oat ");
+    fs::write(scene.root().join("List.md"), "milk\nbread\neggs\n").unwrap();
+    scene.start();
+    scene.until_note(&note, "oat milk\nbread\neggs\n").await;
+    scene.until_file("List.md", "oat milk\nbread\neggs\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_editor_erases_nobodys_words() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("List", "one\ntwo\n");
+    scene.until_file("List.md", "one\ntwo\n").await;
+    scene.until_in_step().await;
+    type_into(&note, 8, "three, by Ben\n");
+    scene.until_file("List.md", "one\ntwo\nthree, by Ben\n").await;
+    scene.until_in_step().await;
+    save_by_rename(&scene.root().join("List.md"), "one\ntwo, by Vim\n");
+    scene.until_note(&note, "one\ntwo, by Vim\nthree, by Ben\n").await;
+    scene.until_file("List.md", "one\ntwo, by Vim\nthree, by Ben\n").await;
+    scene.until("a mark for review", |status| status.to_review.len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_vanishes_is_no_order_to_delete() {
+    let scene = Scene::new().await;
+    scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let away = scene.scratch.path().join("away");
+    fs::rename(scene.root(), &away).unwrap();
+    scene.until("the pause", |status| status.paused == Some(Paused::Vanished)).await;
+    assert!(scene.note(&scene.home, "Trip").is_some());
+    fs::rename(&away, scene.root()).unwrap();
+    scene.until_in_step().await;
+    assert!(scene.note(&scene.home, "Trip").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_deleted_files_wait_for_the_persons_word() {
+    let scene = Scene::new().await;
+    for number in 0..25 {
+        scene.add_note(&format!("N{number}"), &format!("# N{number}\n"));
+    }
+    let count = |directory: PathBuf| fs::read_dir(directory).map_or(0, Iterator::count);
+    // The marker is one more.
+    scene.until("all files", |_| count(scene.root()) == 26).await;
+    scene.until_in_step().await;
+    for number in 0..25 {
+        fs::remove_file(scene.root().join(format!("N{number}.md"))).unwrap();
+    }
+    scene.until("the question", |it| matches!(it.paused, Some(Paused::ManyGone(_)))).await;
+    let before = scene.listed(&scene.trash).entries.len();
+    assert!(before <= 20, "only what went one by one is trashed: {before}");
+    scene.mirror.as_ref().unwrap().confirm_deletions();
+    scene.until("the trash", |_| scene.listed(&scene.trash).entries.len() == 25).await;
+    scene.until("its files", |_| count(scene.root().join(".trash")) == 25).await;
+}
