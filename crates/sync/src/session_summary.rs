@@ -79,13 +79,21 @@ fn since(
         Reader::Rejoin => (FILTER_LIMIT_PACKED, Spacing { least: 4, of_distance: 1 }),
     };
     let history = History::since(doc, shared);
-    if history.len() <= limit {
+    let filter = |history: &History<'_>| {
         let hashes: Vec<_> = (0..history.len()).map(|at| history.hash(at)).collect();
-        return vec![Have { last_sync, bloom: BloomFilter::from_hashes(hashes.iter()) }];
+        BloomFilter::from_hashes(hashes.iter())
+    };
+    if history.len() <= limit {
+        return vec![Have { last_sync, bloom: filter(&history) }];
+    }
+    let samples = history.samples(spacing);
+    // Ten bits a change against 32 bytes a sample: where branches make many samples of a short
+    // history, they are not worth what they lack in precision.
+    if samples.len() * 32 > history.len() / 2 {
+        return vec![Have { last_sync, bloom: filter(&history) }];
     }
     // Readers want to know every hash of the first entry; of further ones they take what they know.
     let bloom = BloomFilter::default;
-    let samples = history.samples(spacing);
     vec![Have { last_sync, bloom: bloom() }, Have { last_sync: samples, bloom: bloom() }]
 }
 

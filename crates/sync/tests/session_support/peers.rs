@@ -123,6 +123,19 @@ impl Peer {
         }
     }
 
+    /// The change that was committed last, as a file.
+    pub(crate) fn last_change(&mut self) -> Vec<u8> {
+        match self {
+            Self::Rejoin { doc, .. } => {
+                let head = doc.heads()[0];
+                doc.change(&head).expect("a head is there").bytes().to_vec()
+            }
+            Self::Automerge { doc, .. } => {
+                doc.get_last_local_change().expect("a change").raw_bytes().to_vec()
+            }
+        }
+    }
+
     pub(crate) fn apply(&mut self, changes: &[Vec<u8>]) {
         match self {
             Self::Rejoin { doc, .. } => {
