@@ -140,6 +140,20 @@ describe("windows on one note", () => {
     });
   });
 
+  test("agree while input methods hold back what others do", async () => {
+    await forEachSeed(async (seed) => {
+      const all = world(seed, [{ name: "ana" }, { name: "ben" }]);
+      await run(all, (window) => {
+        if (all.random.chance(0.15)) {
+          window.surface.composing = !window.surface.composing;
+          if (!window.surface.composing) window.session.compositionEnded();
+        } else type(all, window);
+      });
+      expectSameText(all);
+      expectNothingLost(all);
+    });
+  });
+
   test("agree when they undo and redo in between, and others' text stays", async () => {
     await forEachSeed(async (seed) => {
       const all = world(seed, [{ name: "ana" }, { name: "ben" }]);
