@@ -56,13 +56,14 @@ fn check(test: &str, kinds: Kinds, runs: u64) {
     std::panic::set_hook(Box::new(|_| ()));
     let wanted = std::env::var("FAILURES").map_or(1, |text| text.parse().unwrap());
     let mut failures = Vec::new();
-    let (mut changes, mut operations, mut given_up) = (0, 0, 0);
+    let (mut changes, mut operations, mut given_up, mut corrected) = (0, 0, 0, 0);
     for seed in seeds(test, runs) {
         let mut rng = generator(seed);
         let steps = 5 + (seed % 8) as usize * 8;
         let program = generate::program(&mut rng, kinds, steps);
         match lockstep::run(&program, kinds.ragged) {
-            Ok(Outcome::Equal { changes: made, operations: written }) => {
+            Ok(Outcome::Equal { changes: made, operations: written, corrected: repaired }) => {
+                corrected += usize::from(repaired > 0);
                 changes += made;
                 operations += written;
             }
@@ -76,8 +77,10 @@ fn check(test: &str, kinds: Kinds, runs: u64) {
     let _ = std::panic::take_hook();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     println!(
-        "{test}: {changes} changes, {operations} operations, {given_up} programs on which automerge panicked"
+        "{test}: {changes} changes, {operations} operations; automerge panicked in {given_up} \
+         programs and was at odds with its own save in {corrected}"
     );
+    assert!(corrected as u64 * 20 <= runs, "automerge was at odds with itself in {corrected}");
     assert!(given_up * 20 <= runs, "automerge panicked on {given_up} of {runs} programs");
 }
 
