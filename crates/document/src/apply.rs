@@ -54,13 +54,13 @@ impl Document {
         // are then looked at one by one.
         for index in other.indexes_since(self.heads()) {
             let info = other.graph.info(index);
-            let hash = other.graph.hash(index);
+            let hash = other.hash_of(index);
             let actor = actors[info.actor as usize];
-            if self.graph.by_seq(actor, info.seq).is_some_and(|at| self.graph.hash(at) == hash) {
+            if self.graph.by_seq(actor, info.seq).is_some_and(|at| self.hash_of(at) == hash) {
                 continue;
             }
             let deps: Option<SmallVec<[ChangeIndex; 2]>> =
-                info.deps.iter().map(|dep| self.graph.find(&other.graph.hash(*dep))).collect();
+                info.deps.iter().map(|dep| self.find_change(&other.hash_of(*dep))).collect();
             if let Some(mut deps) = deps.filter(|_| self.queue.is_empty()) {
                 deps.sort_unstable();
                 runs.clear();
@@ -131,7 +131,7 @@ impl Document {
     fn is_known(&self, change: &Change) -> bool {
         let Some(actor) = self.set.actors.find(change.actor()) else { return false };
         let known = u32::try_from(change.seq()).ok().and_then(|seq| self.graph.by_seq(actor, seq));
-        known.is_some_and(|known| self.graph.hash(known) == change.hash())
+        known.is_some_and(|known| self.hash_of(known) == change.hash())
     }
 
     fn is_refused(&self, hash: &ChangeHash) -> bool {
@@ -145,7 +145,7 @@ impl Document {
         log: &mut PatchLog,
     ) -> Result<(), RefusedReason> {
         let mut deps: SmallVec<[ChangeIndex; 2]> =
-            change.deps().iter().filter_map(|dep| self.graph.find(dep)).collect();
+            change.deps().iter().filter_map(|dep| self.find_change(dep)).collect();
         deps.sort_unstable();
         let actors: SmallVec<[u32; 4]> =
             change.local_actors().map(|id| self.set.actors.intern(id)).collect();

@@ -55,7 +55,7 @@ impl Document {
         }
         let authored = |(range, Origin(change, actor))| Authored {
             range,
-            change: change.map(|change| self.graph.hash(change)),
+            change: change.map(|change| self.hash_of(change)),
             actor: change.map(|_| self.set.actors.get(actor).clone()),
         };
         Ok(parts.into_iter().map(authored).collect())

@@ -1,6 +1,9 @@
 //! The graph of changes: dependencies, heads and ancestry.
 
-use std::{collections::BinaryHeap, sync::Mutex};
+use std::{
+    collections::BinaryHeap,
+    sync::{Mutex, OnceLock},
+};
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -17,7 +20,12 @@ pub(crate) struct ChangeIndex(pub(crate) u32);
 /// share one run. Only the hash and the greatest counter are kept for each.
 #[derive(Debug, Default)]
 pub(crate) struct ChangeGraph {
+    /// [`UNKNOWN`] where a trusted load left it to be computed.
     hashes: Vec<ChangeHash>,
+    /// The hashes that a trusted load left, once somebody asked.
+    computed: OnceLock<Vec<ChangeHash>>,
+    /// How many of the first changes a trusted load left without hashes, but for heads.
+    deferred: usize,
     max_ops: Vec<u32>,
     runs: Vec<ChangeRun>,
     /// The runs of each actor, ascending.
@@ -88,6 +96,9 @@ struct HashIndex {
     covered: usize,
 }
 
+/// In the place of a hash that is not computed yet.
+const UNKNOWN: ChangeHash = ChangeHash([0; 32]);
+
 /// How many of the latest changes are looked through before the table of all is asked.
 const RECENT: usize = 16;
 
@@ -95,6 +106,8 @@ impl Clone for ChangeGraph {
     fn clone(&self) -> Self {
         Self {
             hashes: self.hashes.clone(),
+            computed: self.computed.clone(),
+            deferred: self.deferred,
             max_ops: self.max_ops.clone(),
             runs: self.runs.clone(),
             by_actor: self.by_actor.clone(),
@@ -118,10 +131,11 @@ impl ChangeGraph {
 
     /// The number of the change with this hash.
     pub(crate) fn find(&self, hash: &ChangeHash) -> Option<ChangeIndex> {
-        let recent = self.hashes.len().saturating_sub(RECENT);
-        if let Some(at) = self.hashes[recent..].iter().rposition(|known| known == hash) {
-            return Some(ChangeIndex((recent + at) as u32));
+        if let Some(index) = self.find_recent(hash) {
+            return Some(index);
         }
+        // The latest were looked at, but for those of which a trusted load left the hash.
+        let recent = self.hashes.len().saturating_sub(RECENT).max(self.deferred);
         if recent == 0 {
             return None;
         }
@@ -131,22 +145,55 @@ impl ChangeGraph {
             Err(poisoned) => poisoned.into_inner(),
         };
         let more = recent.saturating_sub(index.covered);
-        index.table.reserve(more, |at| hash_prefix(&self.hashes[*at as usize]));
+        index.table.reserve(more, |at| hash_prefix(&self.hash(ChangeIndex(*at))));
         for at in index.covered..recent {
-            let prefix = hash_prefix(&self.hashes[at]);
+            let prefix = hash_prefix(&self.hash(ChangeIndex(at as u32)));
             index
                 .table
-                .insert_unique(prefix, at as u32, |at| hash_prefix(&self.hashes[*at as usize]));
+                .insert_unique(prefix, at as u32, |at| hash_prefix(&self.hash(ChangeIndex(*at))));
             index.covered = at + 1;
         }
-        let found = index.table.find(hash_prefix(hash), |at| self.hashes[*at as usize] == *hash)?;
+        let found =
+            index.table.find(hash_prefix(hash), |at| self.hash(ChangeIndex(*at)) == *hash)?;
         Some(ChangeIndex(*found))
     }
 
-    /// The hash of a change.
+    /// The number of the change with this hash, if it is a head or among the latest.
+    pub(crate) fn find_recent(&self, hash: &ChangeHash) -> Option<ChangeIndex> {
+        let recent = self.hashes.len().saturating_sub(RECENT);
+        if let Some(at) = self.hashes[recent..].iter().rposition(|known| known == hash) {
+            return Some(ChangeIndex((recent + at) as u32));
+        }
+        self.heads.binary_search(hash).ok()?;
+        let is_it = |index: &&ChangeIndex| self.hashes[index.0 as usize] == *hash;
+        self.head_indexes.iter().find(is_it).copied()
+    }
+
+    /// The hash of a change. After a trusted load only once [`ChangeGraph::settle`] was called.
     #[inline]
     pub(crate) fn hash(&self, index: ChangeIndex) -> ChangeHash {
-        self.hashes[index.0 as usize]
+        let hash = self.hashes[index.0 as usize];
+        if hash != UNKNOWN {
+            return hash;
+        }
+        self.computed.get().and_then(|all| all.get(index.0 as usize)).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// Whether the hash of a change is known without computing others.
+    pub(crate) fn knows(&self, index: ChangeIndex) -> bool {
+        self.hash(index) != UNKNOWN
+    }
+
+    /// How many of the first changes have hashes that are still to be computed.
+    pub(crate) fn unsettled(&self) -> Option<usize> {
+        (self.deferred > 0 && self.computed.get().is_none()).then_some(self.deferred)
+    }
+
+    /// Takes over the hashes of the first changes from who computes them.
+    pub(crate) fn settle(&self, compute: impl FnOnce() -> Vec<ChangeHash>) {
+        if self.deferred > 0 {
+            self.computed.get_or_init(compute);
+        }
     }
 
     /// What is known of a change.
@@ -187,7 +234,7 @@ impl ChangeGraph {
         self.last_run(actor).map_or(0, |run| run.first_seq + run.count - 1)
     }
 
-    /// What the next change of an actor follows, in the order of the hashes: all heads, and the
+    /// What the next change of an actor follows: all heads, and the
     /// actor's own change before it even where a head follows that already. Automerge names it too.
     pub(crate) fn local_deps(&self, actor: u32) -> SmallVec<[ChangeIndex; 2]> {
         let mut deps: SmallVec<[ChangeIndex; 2]> = self.head_indexes.iter().copied().collect();
@@ -197,7 +244,6 @@ impl ChangeGraph {
                 deps.push(own);
             }
         }
-        deps.sort_unstable_by_key(|dep| self.hash(*dep));
         deps
     }
 
@@ -238,6 +284,38 @@ impl ChangeGraph {
     pub(crate) fn add(&mut self, hash: ChangeHash, change: NewChange) -> ChangeIndex {
         let index = ChangeIndex(self.hashes.len() as u32);
         self.update_heads(hash, index, &change.deps);
+        self.push(hash, change)
+    }
+
+    /// Adds a change without its hash. When all are added, [`ChangeGraph::defer`] ends it.
+    pub(crate) fn add_deferred(&mut self, change: NewChange) {
+        self.push(UNKNOWN, change);
+    }
+
+    /// Adds changes without hashes that go on as the last one did: each by the same actor, with the
+    /// same time and message, following the one before. Gives the greatest counter of each.
+    pub(crate) fn extend_deferred(&mut self, max_ops: &[u32]) {
+        let run = self.runs.last_mut().expect("invariant: a row goes on behind a change");
+        run.count += max_ops.len() as u32;
+        self.max_ops.extend_from_slice(max_ops);
+        self.hashes.resize(self.max_ops.len(), UNKNOWN);
+    }
+
+    /// Ends adding changes without hashes: these are the heads, by ascending hash. `None` when one
+    /// is out of range.
+    pub(crate) fn defer(&mut self, heads: &[(ChangeIndex, ChangeHash)]) -> Option<()> {
+        for (index, hash) in heads {
+            *self.hashes.get_mut(index.0 as usize)? = *hash;
+        }
+        self.heads = heads.iter().map(|(_, hash)| *hash).collect();
+        self.head_indexes = heads.iter().map(|(index, _)| *index).collect();
+        self.head_indexes.sort_unstable();
+        self.deferred = self.hashes.len();
+        Some(())
+    }
+
+    fn push(&mut self, hash: ChangeHash, change: NewChange) -> ChangeIndex {
+        let index = ChangeIndex(self.hashes.len() as u32);
         self.hashes.push(hash);
         self.max_ops.push(change.max_op);
         let previous = index.0.checked_sub(1).map(ChangeIndex);

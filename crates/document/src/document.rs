@@ -117,7 +117,7 @@ impl Document {
 
     /// Whether the change is in the document; one that waits for others is not.
     pub fn has_change(&self, hash: &ChangeHash) -> bool {
-        self.graph.find(hash).is_some()
+        self.find_change(hash).is_some()
     }
 
     /// How many changes there are.
@@ -127,7 +127,7 @@ impl Document {
 
     /// A change.
     pub fn change(&self, hash: &ChangeHash) -> Option<Change> {
-        let index = self.graph.find(hash)?;
+        let index = self.find_change(hash)?;
         Some(self.changes_at(&[index]).remove(0))
     }
 
@@ -145,19 +145,19 @@ impl Document {
 
     /// The hashes of the changes that [`Document::changes_since`] gives.
     pub fn hashes_since(&self, heads: &[ChangeHash]) -> Vec<ChangeHash> {
-        self.indexes_since(heads).into_iter().map(|index| self.graph.hash(index)).collect()
+        self.indexes_since(heads).into_iter().map(|index| self.hash_of(index)).collect()
     }
 
     /// The hashes of the changes that follow this one directly or, in a row, indirectly: all that
     /// depend on it.
     pub fn dependents(&self, hash: &ChangeHash) -> Vec<ChangeHash> {
-        let Some(index) = self.graph.find(hash) else { return Vec::new() };
+        let Some(index) = self.find_change(hash) else { return Vec::new() };
         let mut found: HashSet<ChangeIndex> = HashSet::from([index]);
         let mut hashes = Vec::new();
         for next in (index.0 + 1..self.graph.len() as u32).map(ChangeIndex) {
             if self.graph.info(next).deps.iter().any(|dep| found.contains(dep)) {
                 found.insert(next);
-                hashes.push(self.graph.hash(next));
+                hashes.push(self.hash_of(next));
             }
         }
         hashes
@@ -165,19 +165,19 @@ impl Document {
 
     /// The hashes of a change's dependencies.
     pub fn deps(&self, hash: &ChangeHash) -> Option<Vec<ChangeHash>> {
-        let index = self.graph.find(hash)?;
-        Some(self.graph.info(index).deps.iter().map(|dep| self.graph.hash(*dep)).collect())
+        let index = self.find_change(hash)?;
+        Some(self.graph.info(index).deps.iter().map(|dep| self.hash_of(*dep)).collect())
     }
 
     /// The place of a change in the document's order, in which each comes after those that it
     /// follows; the order of two copies of a document may differ.
     pub fn position(&self, hash: &ChangeHash) -> Option<usize> {
-        self.graph.find(hash).map(|index| index.0 as usize)
+        self.find_change(hash).map(|index| index.0 as usize)
     }
 
     /// The hash of the change at a place of the document's order.
     pub fn hash_at(&self, position: usize) -> Option<ChangeHash> {
-        (position < self.graph.len()).then(|| self.graph.hash(ChangeIndex(position as u32)))
+        (position < self.graph.len()).then(|| self.hash_of(ChangeIndex(position as u32)))
     }
 
     /// What all changes are, without decoding operations.
@@ -187,15 +187,15 @@ impl Document {
 
     /// What one change is.
     pub fn change_meta(&self, hash: &ChangeHash) -> Option<ChangeMeta> {
-        self.graph.find(hash).map(|index| self.meta(index))
+        self.find_change(hash).map(|index| self.meta(index))
     }
 
     pub(crate) fn meta(&self, index: ChangeIndex) -> ChangeMeta {
         let info = self.graph.info(index);
-        let mut deps: Vec<_> = info.deps.iter().map(|dep| self.graph.hash(*dep)).collect();
+        let mut deps: Vec<_> = info.deps.iter().map(|dep| self.hash_of(*dep)).collect();
         deps.sort_unstable();
         ChangeMeta {
-            hash: self.graph.hash(index),
+            hash: self.hash_of(index),
             actor: self.set.actors.get(info.actor).clone(),
             seq: info.seq.into(),
             start_op: info.start_op.into(),
@@ -280,12 +280,46 @@ impl Document {
         self.graph.shrink();
     }
 
+    /// The number of the change with this hash.
+    pub(crate) fn find_change(&self, hash: &ChangeHash) -> Option<ChangeIndex> {
+        self.graph.find_recent(hash).or_else(|| {
+            self.settle();
+            self.graph.find(hash)
+        })
+    }
+
+    /// The hash of a change.
+    pub(crate) fn hash_of(&self, index: ChangeIndex) -> ChangeHash {
+        if !self.graph.knows(index) {
+            self.settle();
+        }
+        self.graph.hash(index)
+    }
+
+    /// Computes the hashes that a trusted load left for later, if it did. Whatever asks for one
+    /// does so too; calling this in idle time spares it the waiting.
+    pub fn settle(&self) {
+        let Some(count) = self.graph.unsettled() else { return };
+        self.graph.settle(|| {
+            let mut encoder = ChangeEncoder::default();
+            let mut runs = Vec::new();
+            let mut hashes: Vec<ChangeHash> = Vec::with_capacity(count);
+            for index in (0..count as u32).map(ChangeIndex) {
+                runs.clear();
+                let hash_of = |dep: ChangeIndex| hashes[dep.0 as usize];
+                let hash = self.encode_with(index, hash_of, &mut encoder, &mut runs);
+                hashes.push(hash);
+            }
+            hashes
+        });
+    }
+
     pub(crate) fn indexes(&self, heads: &[ChangeHash]) -> Result<Vec<ChangeIndex>, UnknownHeads> {
-        heads.iter().map(|head| self.graph.find(head).ok_or(UnknownHeads(*head))).collect()
+        heads.iter().map(|head| self.find_change(head).ok_or(UnknownHeads(*head))).collect()
     }
 
     pub(crate) fn indexes_since(&self, heads: &[ChangeHash]) -> Vec<ChangeIndex> {
-        let heads: Vec<_> = heads.iter().filter_map(|head| self.graph.find(head)).collect();
+        let heads: Vec<_> = heads.iter().filter_map(|head| self.find_change(head)).collect();
         self.graph.since(&heads)
     }
 
@@ -310,9 +344,19 @@ impl Document {
         encoder: &mut ChangeEncoder,
         runs: &mut Vec<OpRun<'a>>,
     ) -> ChangeHash {
+        self.encode_with(index, |dep| self.hash_of(dep), encoder, runs)
+    }
+
+    fn encode_with<'a>(
+        &'a self,
+        index: ChangeIndex,
+        hash_of: impl Fn(ChangeIndex) -> ChangeHash,
+        encoder: &mut ChangeEncoder,
+        runs: &mut Vec<OpRun<'a>>,
+    ) -> ChangeHash {
         let info = self.graph.info(index);
         let mut deps: SmallVec<[ChangeHash; 2]> =
-            info.deps.iter().map(|dep| self.graph.hash(*dep)).collect();
+            info.deps.iter().map(|dep| hash_of(*dep)).collect();
         deps.sort_unstable();
         let object_id = |object| self.set.objects.get(object).id;
         self.set.log.runs_between(info.actor, info.start_op, info.max_op + 1, object_id, runs);

@@ -32,7 +32,8 @@ pub(crate) enum Trust {
 }
 
 impl LoadOptions {
-    /// For bytes that our own store wrote: checksums and the structure are checked.
+    /// For bytes that our own store wrote: checksums and the structure are checked, and the hash of
+    /// each change is computed when somebody asks for one (`Document::settle`).
     pub fn trusted() -> Self {
         Self { trust: Trust::OwnStore }
     }
@@ -213,7 +214,7 @@ impl Document {
                 let new: Vec<_> = read
                     .indexes_since(self.heads())
                     .into_iter()
-                    .filter(|index| !self.has_change(&read.graph.hash(*index)))
+                    .filter(|index| !self.has_change(&read.hash_of(*index)))
                     .collect();
                 read.changes_at(&new)
             }

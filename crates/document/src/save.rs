@@ -49,7 +49,7 @@ impl Document {
     /// These changes as one bundle chunk, which is small and which only Automerge 0.12 and its like
     /// read; hashes that are not here are passed over. It is for sending, not for storing.
     pub fn bundle(&self, hashes: &[ChangeHash]) -> Vec<u8> {
-        let mut indexes: Vec<_> = hashes.iter().filter_map(|hash| self.graph.find(hash)).collect();
+        let mut indexes: Vec<_> = hashes.iter().filter_map(|hash| self.find_change(hash)).collect();
         indexes.sort_unstable();
         indexes.dedup();
         crate::bundle::write(&self.changes_at(&indexes))
@@ -82,7 +82,7 @@ impl Document {
         body.extend_from_slice(&changes.data);
         body.extend_from_slice(&ops.data);
         for head in self.heads() {
-            let index = self.graph.find(head).expect("invariant: a head is a change");
+            let index = self.find_change(head).expect("invariant: a head is a change");
             leb128::write_u64(body, index.0.into());
         }
         buffer.finish(ChunkKind::Document);
@@ -116,7 +116,7 @@ impl Document {
             dep_count.append_run(Some(1), count - 1);
             // A change lists its dependencies by hash, and readers take them in the order written.
             let mut deps = row.info.deps.clone();
-            deps.sort_unstable_by_key(|dep| self.graph.hash(*dep));
+            deps.sort_unstable_by_key(|dep| self.hash_of(*dep));
             for dep in deps {
                 dep_index.append(Some(dep.0.into()));
             }

@@ -108,8 +108,10 @@ impl Document {
             _ => Vec::new(),
         };
         let message = options.message.filter(|message| !message.is_empty());
-        let deps = self.graph.local_deps(actor);
-        let hashes: SmallVec<[_; 2]> = deps.iter().map(|dep| self.graph.hash(*dep)).collect();
+        let mut deps = self.graph.local_deps(actor);
+        let mut hashes: SmallVec<[_; 2]> = deps.iter().map(|dep| self.hash_of(*dep)).collect();
+        hashes.sort_unstable();
+        deps.sort_unstable();
         let mut runs = Vec::new();
         let objects = &self.set.objects;
         let object_id = |object| objects.get(object).id;

@@ -89,7 +89,7 @@ impl UndoHistory {
     /// Records an own change, made `now`. It joins the last step when that was recorded at most
     /// `within` before; both in milliseconds of the caller's clock.
     pub fn record(&mut self, doc: &Document, change: &ChangeHash, now: u64, within: u64) {
-        let Some(index) = doc.graph.find(change) else { return };
+        let Some(index) = doc.find_change(change) else { return };
         let info = doc.graph.info(index);
         let range = OpRange { actor: info.actor, from: info.start_op, to: info.max_op + 1 };
         self.record_ops(range, now, within);
@@ -163,7 +163,7 @@ impl UndoHistory {
 
     /// Says that the draft has become this change, so that its edits can still be undone.
     pub fn draft_committed(&mut self, doc: &Document, change: &ChangeHash) {
-        let Some(index) = doc.graph.find(change) else { return };
+        let Some(index) = doc.find_change(change) else { return };
         let info = doc.graph.info(index);
         let committed = |id: OpId| {
             if id.is_draft() { OpId::new(info.start_op + id.counter - 1, info.actor) } else { id }

@@ -1,8 +1,8 @@
 //! A document chunk to a document.
 
 use rejoin_columnar::{
-    ColumnLayout, ColumnSpec, Columns, ColumnsError, DecodeError, DeltaDecoder, DeltaRange, Reader,
-    RleDecoder, Strictness, ValueError, ValueMeta,
+    ColumnLayout, ColumnSpec, Columns, ColumnsError, DecodeError, DeltaDecoder, DeltaRange,
+    DeltaRun, Reader, RleDecoder, Strictness, ValueError, ValueMeta,
 };
 use smallvec::SmallVec;
 
@@ -69,7 +69,7 @@ pub enum DocumentChunkError {
 }
 
 /// Reads the body of a document chunk.
-pub(super) fn read(body: &[u8], _trust: Trust) -> Result<Document, DocumentChunkError> {
+pub(super) fn read(body: &[u8], trust: Trust) -> Result<Document, DocumentChunkError> {
     let mut reader = Reader::new(body);
     let actors = read_actors(&mut reader)?;
     let heads = read_heads(&mut reader)?;
@@ -79,9 +79,10 @@ pub(super) fn read(body: &[u8], _trust: Trust) -> Result<Document, DocumentChunk
     let change_columns = ColumnBytes::take(&change_meta, &mut reader, &mut budget)?;
     let op_columns = ColumnBytes::take(&op_meta, &mut reader, &mut budget)?;
     // Old files have no head indexes; they say nothing that the changes do not.
+    let mut indexed = Vec::new();
     if !reader.is_empty() {
-        for _ in &heads {
-            reader.u64()?;
+        for head in &heads {
+            indexed.push((ChangeIndex(reader.u32()?), *head));
         }
         if !reader.is_empty() {
             return Err(DocumentChunkError::Malformed("end"));
@@ -104,7 +105,13 @@ pub(super) fn read(body: &[u8], _trust: Trust) -> Result<Document, DocumentChunk
         builder.add(row)?;
     }
     builder.finish()?;
-    read_changes(&change_columns, &mut doc)?;
+    // Our own store writes head indexes always, and hashes that it checked before.
+    if trust == Trust::OwnStore && indexed.len() == heads.len() && heads.is_sorted() {
+        read_changes(&change_columns, &mut doc, Hashing::Later)?;
+        let deferred = doc.graph.defer(&indexed);
+        return deferred.map(|()| doc).ok_or(DocumentChunkError::Malformed("head index"));
+    }
+    read_changes(&change_columns, &mut doc, Hashing::Now)?;
     if doc.heads() != heads {
         return Err(DocumentChunkError::MismatchingHeads);
     }
@@ -166,12 +173,24 @@ fn read_heads(reader: &mut Reader<'_>) -> Result<Vec<ChangeHash>, DocumentChunkE
 const FREE_CHANGES: usize = 1 << 22;
 const CHANGES_PER_BYTE: usize = 256;
 
-/// Adds the changes to the graph, encoding each anew to get its hash.
-fn read_changes(columns: &ColumnBytes<'_>, doc: &mut Document) -> Result<(), DocumentChunkError> {
+/// When the hashes of changes are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hashing {
+    Now,
+    Later,
+}
+
+/// Adds the changes to the graph, each encoded anew to get its hash if that is to be now.
+fn read_changes(
+    columns: &ColumnBytes<'_>,
+    doc: &mut Document,
+    hashing: Hashing,
+) -> Result<(), DocumentChunkError> {
     let strict = Strictness::Canonical;
-    let mut actor = RleDecoder::<u32>::new(columns.get(changes::ACTOR), strict);
+    let mut actor_column = RleDecoder::<u32>::new(columns.get(changes::ACTOR), strict);
     let mut seq = DeltaDecoder::new(columns.get(changes::SEQ), strict, DeltaRange::U32);
-    let mut max_op = DeltaDecoder::new(columns.get(changes::MAX_OP), strict, DeltaRange::U32);
+    let mut max_op_column =
+        DeltaDecoder::new(columns.get(changes::MAX_OP), strict, DeltaRange::U32);
     let mut time = DeltaDecoder::new(columns.get(changes::TIME), strict, DeltaRange::I64);
     let mut message = RleDecoder::<&str>::new(columns.get(changes::MESSAGE), strict);
     let mut dep_count = RleDecoder::<u64>::new(columns.get(changes::DEP_COUNT), strict);
@@ -183,20 +202,21 @@ fn read_changes(columns: &ColumnBytes<'_>, doc: &mut Document) -> Result<(), Doc
     let mut encoder = ChangeEncoder::default();
     let mut logs = vec![LogCursor::default(); doc.set.actors.len()];
     let mut runs: Vec<OpRun<'_>> = Vec::new();
+    let mut max_ops = Vec::new();
     let Document { set, graph, .. } = doc;
     let object_ids: Vec<_> = set.objects.iter().map(|(_, object)| object.id).collect();
-    while let Some(value) = actor.next_value()? {
+    while let Some(value) = actor_column.next_value()? {
         budget = budget.checked_sub(1).ok_or(DocumentChunkError::TooManyOps)?;
         let index = graph.len();
         let actor = value
             .filter(|actor| (*actor as usize) < set.actors.len())
             .ok_or(DocumentChunkError::Malformed("change actor"))?;
-        let seq = seq.next_value()?.flatten().ok_or(DocumentChunkError::Missing("seq"))?;
-        if seq != i64::from(graph.seq(actor)) + 1 {
+        let seq_number = seq.next_value()?.flatten().ok_or(DocumentChunkError::Missing("seq"))?;
+        if seq_number != i64::from(graph.seq(actor)) + 1 {
             return Err(DocumentChunkError::Sequence { index });
         }
-        let max_op = max_op.next_value()?.flatten().ok_or(DocumentChunkError::Missing("max op"))?;
-        let max_op = max_op as u32;
+        let max_op = max_op_column.next_value()?.flatten();
+        let max_op = max_op.ok_or(DocumentChunkError::Missing("max op"))? as u32;
         let count = dep_count.next_value()?.flatten();
         let count = count.ok_or(DocumentChunkError::Missing("dependency count"))?;
         let mut deps: SmallVec<[ChangeIndex; 2]> = SmallVec::new();
@@ -209,15 +229,14 @@ fn read_changes(columns: &ColumnBytes<'_>, doc: &mut Document) -> Result<(), Doc
             }
             deps.push(ChangeIndex(dep as u32));
         }
-        let written_deps = deps.clone();
         deps.sort_unstable();
         let extra_bytes = match extra_meta.next_value()?.flatten() {
             None => &[][..],
             Some(meta) => extra
                 .take(usize::try_from(ValueMeta::from_u64(meta).len()).unwrap_or(usize::MAX))?,
         };
-        let time = time.next_value()?.flatten().unwrap_or(0);
-        let message = message.next_value()?.flatten();
+        let time_value = time.next_value()?.flatten().unwrap_or(0);
+        let message_value = message.next_value()?.flatten();
         let before = graph.actor_max_op(actor);
         if max_op < before {
             return Err(DocumentChunkError::Sequence { index });
@@ -228,38 +247,122 @@ fn read_changes(columns: &ColumnBytes<'_>, doc: &mut Document) -> Result<(), Doc
         if deps.iter().any(|dep| graph.max_op(*dep) >= start_op) || start_op <= before {
             return Err(DocumentChunkError::Dependency { index });
         }
-        let mut dep_hashes: SmallVec<[ChangeHash; 2]> =
-            written_deps.iter().map(|dep| graph.hash(*dep)).collect();
-        dep_hashes.sort_unstable();
-        let header = ChangeHeader {
-            deps: &dep_hashes,
-            actor,
-            seq: seq as u64,
-            start_op,
-            time,
-            message,
-            extra: extra_bytes,
-        };
-        let hash = encoder.encode(&header, &set.actors, &runs);
         let change = NewChange {
             actor,
-            seq: seq as u32,
+            seq: seq_number as u32,
             start_op,
             max_op,
-            time,
-            message: message.map(Into::into),
+            time: time_value,
+            message: message_value.map(Into::into),
             deps,
             extra: extra_bytes.into(),
         };
-        graph.add(hash, change);
+        if hashing == Hashing::Now {
+            let mut dep_hashes: SmallVec<[ChangeHash; 2]> =
+                change.deps.iter().map(|dep| graph.hash(*dep)).collect();
+            dep_hashes.sort_unstable();
+            let header = ChangeHeader {
+                deps: &dep_hashes,
+                actor,
+                seq: seq_number as u64,
+                start_op,
+                time: time_value,
+                message: message_value,
+                extra: extra_bytes,
+            };
+            let hash = encoder.encode(&header, &set.actors, &runs);
+            graph.add(hash, change);
+            continue;
+        }
+        graph.add_deferred(change);
+        // Rows of commits go on alike: they are taken together.
+        if message_value.is_some() {
+            continue;
+        }
+        let mut row = usize::MAX;
+        row = row.min(alike(actor_column.peek()?, |value| value == Some(actor)));
+        row = row.min(alike(dep_count.peek()?, |value| value == Some(1)));
+        row = row.min(steps(seq.peek()?, seq_number + 1, 1));
+        row = row.min(steps(dep_index.peek()?, index as i64, 1));
+        row = row.min(match time.peek()? {
+            None if time_value == 0 => usize::MAX,
+            run => steps(run, time_value, 0),
+        });
+        row = row.min(match message.peek()? {
+            None => usize::MAX,
+            run => alike(run, |value| value.is_none()),
+        });
+        row = row.min(match extra_meta.peek()? {
+            None => usize::MAX,
+            run => alike(run, |value| value.is_none_or(|m| ValueMeta::from_u64(m).is_empty())),
+        });
+        if row == 0 || row == usize::MAX {
+            continue;
+        }
+        budget = budget.checked_sub(row).ok_or(DocumentChunkError::TooManyOps)?;
+        max_ops.clear();
+        let mut last = max_op;
+        for _ in 0..row {
+            let next = max_op_column.next_value()?.flatten();
+            let next = next.ok_or(DocumentChunkError::Missing("max op"))? as u32;
+            if next < last {
+                return Err(DocumentChunkError::Sequence { index });
+            }
+            max_ops.push(next);
+            last = next;
+        }
+        if last > max_op {
+            runs.clear();
+            let first = log.take(set, actor, last, &object_ids, &mut runs)?;
+            if first != max_op + 1 {
+                return Err(DocumentChunkError::MissingOps);
+            }
+        }
+        graph.extend_deferred(&max_ops);
+        actor_column.advance(row);
+        dep_count.advance(row);
+        seq.advance(row);
+        dep_index.advance(row);
+        skip_if_any(&mut time, row);
+        if !message.is_done() {
+            message.advance(row);
+        }
+        if !extra_meta.is_done() {
+            extra_meta.advance(row);
+        }
     }
     let all_taken =
         logs.iter().enumerate().all(|(actor, log)| log.is_at_end(set.log.actor(actor as u32)));
-    if !all_taken || !seq.is_done() || !max_op.is_done() || !extra.is_empty() {
+    if !all_taken || !seq.is_done() || !max_op_column.is_done() || !extra.is_empty() {
         return Err(DocumentChunkError::MissingOps);
     }
     set.max_op = (0..graph.len()).map(|at| graph.max_op(ChangeIndex(at as u32))).max().unwrap_or(0);
     Ok(())
+}
+
+/// How many of the next values are as asked.
+fn alike<V>(run: Option<rejoin_columnar::Run<V>>, is: impl Fn(V) -> bool) -> usize {
+    run.map_or(0, |run| if is(run.value) { run.count } else { 0 })
+}
+
+/// How many of the next numbers go on from `first` by `step`.
+fn steps(run: Option<DeltaRun>, first: i64, step: i64) -> usize {
+    match run {
+        Some(run) if run.first == Some(first) => {
+            if run.step == step {
+                run.count
+            } else {
+                1
+            }
+        }
+        _ => 0,
+    }
+}
+
+fn skip_if_any(decoder: &mut DeltaDecoder<'_>, count: usize) {
+    if !decoder.is_done() {
+        decoder.advance(count);
+    }
 }
 
 /// How far an actor's log has been given out to changes.
