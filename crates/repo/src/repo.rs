@@ -175,6 +175,15 @@ impl Repo {
         });
     }
 
+    /// Takes back that a document was deleted here, so that it can be found again with those who
+    /// have it. What was in it here stays lost.
+    pub async fn undelete(&self, id: &DocumentId) {
+        let handle = self.open(id);
+        // Whether it was deleted may stand on the disk only.
+        let _ = handle.ready().await;
+        self.core.with(|state, now| state.hub.undelete(id, now));
+    }
+
     /// Chooses where a document goes. Without effect under another policy than the usual one.
     pub fn share(&self, id: &DocumentId, destinations: BTreeSet<Destination>) {
         self.chosen.set(id.clone(), destinations);

@@ -84,6 +84,24 @@ pub(crate) fn durable_claims(world: &mut World, index: usize) {
     }
 }
 
+/// Checks that windows, which see patches only, show what the documents hold.
+pub(crate) fn screens(world: &mut World, process: Process) {
+    let Some(node) = world.alive(process) else { return };
+    let Some(hub) = &node.hub else { return };
+    let wrong = node.screens.iter().find_map(|(id, screen)| {
+        let document = hub.document(id)?;
+        if screen.heads != document.heads() {
+            return Some(format!("a window of machine {} was not told of a change", node.index));
+        }
+        let text = text_of(document);
+        let (index, shown) = (node.index, &screen.text);
+        (text != *shown).then(|| format!("machine {index} shows {shown:?} instead of {text:?}"))
+    });
+    if let Some(wrong) = wrong {
+        world.fail(Failure(wrong));
+    }
+}
+
 /// Whether all copies that are in memory are equal, and everybody who opened a document has it.
 pub(crate) fn agree(world: &World) -> Result<(), Failure> {
     for id in &world.documents {

@@ -5,11 +5,14 @@ use std::{
     time::Duration,
 };
 
-use rejoin_document::{ActorId, CommitOptions, Document, ObjId, ObjType, TextUnit, Value};
+use rejoin_document::{
+    ActorId, ChangeHash, CommitOptions, Document, ObjId, Patch, PatchAction, PatchLog, TextUnit,
+    Value,
+};
 use rejoin_storage::{Batch, ChunkStore, FaultyStore, KeyPrefix, StorageKey};
 use rejoin_sync::{
     ConnectionId, DocumentEvent, DocumentId, Effect, Event, Hub, HubOptions, Now, PeerId,
-    ServeOnRequest, ShareAll, StorageId, StoredDocument, StoredKey, WriteBatch,
+    PublishMode, ServeOnRequest, ShareAll, StorageId, StoredDocument, StoredKey, WriteBatch,
 };
 
 use crate::{
@@ -38,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) clock_error: i64,
     loading: usize,
     writing: usize,
+    /// What a window shows of each open document, kept up to date by patches alone.
+    pub(crate) screens: BTreeMap<DocumentId, Screen>,
     /// Messages that nobody keeps, as they arrived.
     heard: BTreeSet<Vec<u8>>,
 }
@@ -48,6 +53,29 @@ pub(crate) enum Stage {
     Dialing,
     Open { pipe: u64, end: usize, unsent: usize },
     Closing,
+}
+
+/// The text that a window shows, at some heads.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    pub(crate) heads: Vec<ChangeHash>,
+    pub(crate) text: String,
+}
+
+impl Screen {
+    /// Takes in what happened to the only text of the document. It is ASCII, so that positions in
+    /// UTF-16 are positions in bytes.
+    fn follow(&mut self, patches: &[Patch]) {
+        for patch in patches {
+            match &patch.action {
+                PatchAction::SpliceText { index, value, .. } => self.text.insert_str(*index, value),
+                PatchAction::DeleteSeq { index, length } => {
+                    self.text.replace_range(*index..*index + *length, "");
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Where the text of a document lies.
@@ -80,6 +108,7 @@ impl Node {
             clock_error: 0,
             loading: 0,
             writing: 0,
+            screens: BTreeMap::new(),
             heard: BTreeSet::new(),
         }
     }
@@ -105,6 +134,14 @@ impl Node {
 
     pub(crate) fn answered_close(&mut self, connection: ConnectionId) {
         self.connections.remove(&connection);
+    }
+
+    /// A window opens on a document that is there.
+    pub(crate) fn show(&mut self, id: &DocumentId) {
+        if let Some(document) = self.hub.as_ref().and_then(|hub| hub.document(id)) {
+            let screen = Screen { heads: document.heads().to_vec(), text: text_of(document) };
+            self.screens.insert(id.clone(), screen);
+        }
     }
 
     /// What is still unanswered.
@@ -154,6 +191,7 @@ impl World {
         node.booted = self.now;
         (node.loading, node.writing, node.armed) = (0, 0, None);
         node.actors.clear();
+        node.screens.clear();
         node.connections.clear();
         let name = format!("n{index}r{}", node.run);
         let options = HubOptions {
@@ -224,24 +262,35 @@ impl World {
         Some(result)
     }
 
-    /// Somebody types a few characters, or deletes some.
+    /// Somebody types a few characters, or deletes some: committed, or in a draft.
     pub(crate) fn type_into(&mut self, index: usize, document: &DocumentId) {
         let (fresh, roll, at) = (self.random.bytes(), self.random.below(100), self.random.number());
         let Some(node) = self.nodes.get_mut(index) else { return };
         let actor = node.actor(document, fresh);
+        let words = format!("{index}.{roll} ");
         let edited = self.act(index, |hub, now| {
-            hub.edit(document, now, |doc, _| {
-                let mut tx = doc.transaction(&actor);
-                let text = match content_in(&tx) {
-                    Some(text) => text,
-                    None => tx.put_object(ObjId::ROOT, "content", ObjType::Text).ok()?,
-                };
-                let length = tx.view().length(text, TextUnit::Utf16).ok()?;
+            let drafts = hub.mode(document) == PublishMode::Batched && roll % 2 == 0;
+            hub.edit(document, now, |doc, patches| {
+                // Whoever has begun a draft goes on with it.
+                let drafts = drafts || doc.draft_len() > 0;
+                let text = content(doc)?;
+                let length = doc.view().length(text, TextUnit::Utf16).ok()?;
                 let at = (at % (length as u64 + 1)) as usize;
                 let deleted = if roll < 25 { (length - at).min(3) } else { 0 };
-                let words = format!("{}.{roll} ", index);
-                tx.splice_text(text, at, deleted, &words, TextUnit::Utf16).ok()?;
-                tx.commit(CommitOptions::default())
+                let log = PatchLog::active(TextUnit::Utf16);
+                if drafts {
+                    let mut tx = doc.draft_transaction();
+                    tx.set_log(log);
+                    tx.splice_text(text, at, deleted, &words, TextUnit::Utf16).ok()?;
+                    patches.extend(tx.keep());
+                } else {
+                    let mut tx = doc.transaction(&actor);
+                    tx.set_log(log);
+                    tx.splice_text(text, at, deleted, &words, TextUnit::Utf16).ok()?;
+                    patches.extend(tx.take_patches());
+                    tx.commit(CommitOptions::default())?;
+                }
+                Some(())
             })
         });
         match edited {
@@ -250,6 +299,18 @@ impl World {
             // The document is not there yet, or the machine is down.
             Some(Err(_)) | None => {}
         }
+    }
+
+    /// Somebody publishes what they have written, the draft as well.
+    pub(crate) fn publish(&mut self, index: usize, document: &DocumentId) {
+        let fresh = self.random.bytes();
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        let actor = node.actor(document, fresh);
+        self.act(index, |hub, now| {
+            let _ = hub
+                .edit(document, now, |doc, _| doc.commit_draft(&actor, CommitOptions::default()));
+            hub.publish(document);
+        });
     }
 
     /// Performs the effects of a hub and sets its alarm.
@@ -269,6 +330,7 @@ impl World {
         for effect in effects {
             self.perform(process, effect);
         }
+        crate::check::screens(self, process);
     }
 
     fn perform(&mut self, process: Process, effect: Effect) {
@@ -305,6 +367,20 @@ impl World {
             DocumentEvent::Status(status) => {
                 crate::check::note_claims(self, process, document, &status);
             }
+            DocumentEvent::Ready => {
+                let Some(node) = self.alive(process) else { return };
+                node.screens.remove(document);
+                node.show(document);
+            }
+            DocumentEvent::Changed { patches, before, heads, .. } => {
+                let Some(node) = self.alive(process) else { return };
+                if let Some(screen) = node.screens.get_mut(document)
+                    && screen.heads == before
+                {
+                    screen.follow(&patches);
+                    screen.heads = heads;
+                }
+            }
             DocumentEvent::Ephemeral { data, .. } => {
                 let Some(node) = self.alive(process) else { return };
                 if !node.heard.insert(data) {
@@ -313,13 +389,6 @@ impl World {
             }
             _ => {}
         }
-    }
-}
-
-fn content_in(tx: &rejoin_document::Transaction<'_>) -> Option<ObjId> {
-    match tx.view().get(ObjId::ROOT, "content") {
-        Ok(Some(Value::Object(_, text))) => Some(text),
-        _ => None,
     }
 }
 

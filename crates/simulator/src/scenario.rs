@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rejoin_document::{CommitOptions, Document};
+use rejoin_document::{CommitOptions, Document, ObjId, ObjType};
 use rejoin_sync::{DocumentId, Event, PublishMode};
 
 use crate::{
@@ -68,13 +68,16 @@ fn create(world: &mut World) {
     let Some(node) = world.nodes.get_mut(index) else { return };
     let actor = node.actor(&id, fresh);
     let mut document = Document::new();
-    document.commit_empty(&actor, CommitOptions::default());
+    let mut tx = document.transaction(&actor);
+    let _ = tx.put_object(ObjId::ROOT, "content", ObjType::Text);
+    tx.commit(CommitOptions::default());
     let created = world.act(index, |hub, now| {
         hub.open(&id, now);
         hub.create(&id, document, now);
     });
     if created.is_some() {
         world.nodes[index].opened.insert(id.clone());
+        world.nodes[index].show(&id);
         world.documents.push(id);
         world.report.documents += 1;
     }
@@ -104,9 +107,16 @@ pub(crate) fn heal(world: &mut World) -> Result<(), Failure> {
         for index in client_indexes(world) {
             open(world, index, &id);
             world.act(index, |hub, now| hub.set_mode(&id, PublishMode::Live, now));
+            world.publish(index, &id);
         }
     }
-    for _ in 0..240 {
+    for second in 0..240 {
+        // A draft that lay on a disk only is there once its document was read.
+        if second % 10 == 9 {
+            for id in world.documents.clone() {
+                client_indexes(world).into_iter().for_each(|index| world.publish(index, &id));
+            }
+        }
         if check::agree(world).is_ok() && check::is_quiet(world) {
             return Ok(());
         }
@@ -120,6 +130,8 @@ pub(crate) fn heal(world: &mut World) -> Result<(), Failure> {
 fn open(world: &mut World, index: usize, id: &DocumentId) {
     if world.nodes[index].opened.insert(id.clone()) {
         world.act(index, |hub, now| hub.open(id, now));
+        // Nothing says so later when it is there already.
+        world.nodes[index].show(id);
     }
 }
 
@@ -155,7 +167,7 @@ impl World {
                 self.act(client, |hub, now| hub.set_mode(&id, mode, now));
             }
             87..90 => {
-                self.act(client, |hub, _| hub.publish(&id));
+                self.publish(client, &id);
             }
             90..95 => self.say(client, &id),
             95..97 => {

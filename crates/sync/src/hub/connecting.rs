@@ -26,6 +26,7 @@ impl Hub {
             backoff: Backoff::default(),
             connection: None,
             retry_at: None,
+            at_once: false,
             last_error: None,
         };
         self.dialers.insert(id, dialer);
@@ -139,6 +140,7 @@ impl Hub {
         for id in ids {
             if let Some(dialer) = self.dialers.get_mut(&id) {
                 dialer.backoff.succeeded();
+                dialer.at_once = dialer.connection.is_some();
                 self.dial_again(id);
             }
         }
@@ -314,7 +316,11 @@ impl Hub {
                 dialer.last_error = Some(reason);
             }
             if !self.offline {
-                let at = now.elapsed + dialer.backoff.failed(random);
+                let pause = match std::mem::take(&mut dialer.at_once) {
+                    true => Duration::ZERO,
+                    false => dialer.backoff.failed(random),
+                };
+                let at = now.elapsed + pause;
                 dialer.retry_at = Some(at);
                 self.timers.set(Timer::Dial(id), at);
             }

@@ -51,6 +51,8 @@ pub(super) struct Dialer {
     pub(super) backoff: Backoff,
     pub(super) connection: Option<ConnectionId>,
     pub(super) retry_at: Option<Duration>,
+    /// Dial as soon as the connection is closed, without a pause.
+    pub(super) at_once: bool,
     pub(super) last_error: Option<String>,
 }
 

@@ -148,6 +148,11 @@ impl Hub {
             let decision = slot.publisher.edited(now.elapsed, others);
             self.decided(document, decision);
             self.changed(document, before, patches, Origin::Local, now);
+        } else if !patches.is_empty() {
+            // A draft has no heads, and is seen all the same.
+            let heads = before.clone();
+            let origin = Origin::Local;
+            self.tell(document, DocumentEvent::Changed { origin, patches, before, heads });
         }
         Ok(result)
     }
@@ -192,8 +197,18 @@ impl Hub {
             }
         }
         self.set_phase(document, Phase::Deleted);
-        self.needs_erasing(document, now);
+        self.needs_erasing(document, true, now);
         self.tell(document, DocumentEvent::Deleted);
+    }
+
+    /// Takes back that a document was deleted here: it may come again from those who have it. What
+    /// was in it here stays lost.
+    pub fn undelete(&mut self, document: &DocumentId, now: Now) {
+        if self.slots.get(document).is_some_and(|slot| slot.phase == Phase::Deleted) {
+            self.needs_erasing(document, false, now);
+            self.set_phase(document, Phase::Unavailable);
+            self.answer_or_ask(document, now);
+        }
     }
 
     /// The documents that the hub knows of: in memory, or with peers that sync them.

@@ -1,6 +1,9 @@
 //! When and what to write: group commits, compaction, sync states, and what leaves memory.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rejoin_document::ChangeHash;
 
@@ -23,7 +26,8 @@ const MIN_COMPACTION_BYTES: usize = 32 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Saving {
     dirty: BTreeSet<DocumentId>,
-    erased: Vec<DocumentId>,
+    /// Documents of which everything goes; true when it is noted that they were deleted.
+    erased: BTreeMap<DocumentId, bool>,
     states_changed: BTreeSet<DocumentId>,
     in_flight: Option<InFlight>,
     last_start: Option<Duration>,
@@ -36,7 +40,7 @@ pub(super) struct Saving {
 struct InFlight {
     write: WriteId,
     documents: Vec<DocumentWrite>,
-    erased: Vec<DocumentId>,
+    erased: BTreeMap<DocumentId, bool>,
 }
 
 /// What a batch does to one document.
@@ -84,9 +88,10 @@ impl Hub {
         self.schedule_write(now);
     }
 
-    pub(super) fn needs_erasing(&mut self, document: &DocumentId, now: Now) {
+    /// Everything that is stored of the document goes; `noted` keeps a note that it was deleted.
+    pub(super) fn needs_erasing(&mut self, document: &DocumentId, noted: bool, now: Now) {
         self.saving.dirty.remove(document);
-        self.saving.erased.push(document.clone());
+        self.saving.erased.insert(document.clone(), noted);
         self.schedule_write(now);
     }
 
@@ -143,9 +148,11 @@ impl Hub {
             }
         }
         let erased = std::mem::take(&mut self.saving.erased);
-        for document in &erased {
+        for (document, noted) in &erased {
             batch.erased.push(document.clone());
-            batch.puts.push((StoredKey::deleted(document), b"1".to_vec()));
+            if *noted {
+                batch.puts.push((StoredKey::deleted(document), b"1".to_vec()));
+            }
         }
         if batch.is_empty() {
             return;
@@ -177,7 +184,9 @@ impl Hub {
             }
             Err(reason) => {
                 self.saving.error = Some(reason);
-                self.saving.erased.extend(in_flight.erased);
+                // What was decided since then holds.
+                let later = std::mem::replace(&mut self.saving.erased, in_flight.erased);
+                self.saving.erased.extend(later);
                 let documents = in_flight.documents.into_iter().map(|write| write.document);
                 self.saving.dirty.extend(documents);
                 let pause = self.saving.backoff.failed(self.random.next());

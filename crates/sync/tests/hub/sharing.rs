@@ -173,4 +173,12 @@ fn a_deleted_document_is_not_taken_back() {
     net.advance(Duration::from_secs(5));
     assert_eq!(net.text(restarted, &id(1)), None);
     assert_eq!(net.machines[restarted].hub.availability(&id(1)), Availability::Deleted);
+    net.act(restarted, |hub, now| hub.undelete(&id(1), now));
+    net.type_into(client, &id(1), ", but not for ever");
+    net.advance(Duration::from_secs(5));
+    net.cut();
+    net.is_cut = false;
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(restarted, &id(1)), net.text(client, &id(1)));
+    assert!(!net.machines[restarted].store.keys().any(|key| key[1] == "deleted"));
 }
