@@ -1,3 +1,5 @@
+//! Change sets against a plain model of text.
+
 use proptest::prelude::*;
 
 use super::*;

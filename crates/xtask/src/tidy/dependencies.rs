@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rejoin-websocket", &[]),
     ("rejoin-notes", &["rejoin-document"]),
     ("rejoin-repo", &["rejoin-document", "rejoin-storage", "rejoin-sync", "rejoin-websocket"]),
-    ("rejoin-folder", &["rejoin-document", "rejoin-notes", "rejoin-repo"]),
+    ("rejoin-folder", &["rejoin-document", "rejoin-notes", "rejoin-repo", "rejoin-storage"]),
     (
         "rejoin-server",
         &["rejoin-document", "rejoin-repo", "rejoin-storage", "rejoin-sync", "rejoin-websocket"],
@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rejoin-repo",
             "rejoin-storage",
             "rejoin-sync",
+            "rejoin-websocket",
         ],
     ),
     (
@@ -40,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rejoin-repo",
             "rejoin-storage",
             "rejoin-sync",
+            "rejoin-websocket",
         ],
     ),
     ("rejoin-simulator", &["rejoin-document", "rejoin-notes", "rejoin-storage", "rejoin-sync"]),
