@@ -5,7 +5,7 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     str::FromStr,
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use rejoin_document::ChangeHash;
@@ -17,10 +17,10 @@ use rejoin_document::ChangeHash;
 #[derive(Clone)]
 pub struct DocumentId(Arc<Name>);
 
-/// The bytes of an identifier and, since every message carries it, its text once it was needed.
+/// The bytes of an identifier and its text, which every message carries.
 struct Name {
     bytes: Box<[u8]>,
-    text: OnceLock<String>,
+    text: Box<str>,
 }
 
 /// Bytes or text that name no document.
@@ -87,12 +87,13 @@ impl DocumentId {
     }
 
     fn of(bytes: &[u8]) -> Self {
-        Self(Arc::new(Name { bytes: bytes.into(), text: OnceLock::new() }))
+        let text = bs58::encode(bytes).with_check().into_string().into();
+        Self(Arc::new(Name { bytes: bytes.into(), text }))
     }
 
     /// The identifier as text: base 58 with a checksum.
     pub fn as_str(&self) -> &str {
-        self.0.text.get_or_init(|| bs58::encode(&self.0.bytes).with_check().into_string())
+        &self.0.text
     }
 
     /// The link that names this document at its present state.
@@ -110,10 +111,13 @@ impl FromStr for DocumentId {
             return Err(InvalidDocumentId::Text(text.chars().take(32).collect()));
         }
         if let Ok(bytes) = bs58::decode(text).with_check(None).into_vec() {
-            let id = Self::from_bytes(&bytes)?;
-            // Bytes have one such text only, so that this is what would be made of them again.
-            let _ = id.0.text.set(text.to_owned());
-            return Ok(id);
+            return match bytes.len() {
+                // Bytes have one such text only, so that it need not be made again.
+                1..=Self::MAX_LENGTH => {
+                    Ok(Self(Arc::new(Name { bytes: bytes.into(), text: text.into() })))
+                }
+                other => Err(InvalidDocumentId::Length(other)),
+            };
         }
         uuid_bytes(text)
             .map(|bytes| Self::of(&bytes))
