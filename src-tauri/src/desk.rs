@@ -7,7 +7,6 @@
 //! and never while anything waits. Inside it the lock of the repo may be taken, never the other way
 //! round: closures that are given a document do not call back into the desk.
 
-mod draft;
 mod drafting;
 mod edited;
 mod editing;
@@ -21,15 +20,19 @@ mod search;
 mod shelf;
 mod start;
 mod status;
+mod undoing;
 mod versions;
 mod watching;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use rejoin_document::{ChangeHash, CommitOptions};
+use rejoin_document::{ChangeHash, CommitOptions, UndoHistory};
 use rejoin_repo::{Destination, DialerId, DocumentHandle, Listening, Repo};
 
 use crate::local::{Local, LocalFile};
@@ -37,7 +40,6 @@ use crate::port::{
     AppEvent, BackendError, ConnectionState, ErrorCode, ItemId, Notice, NoticeLevel, Session,
     Settings,
 };
-use drafting::Held;
 pub(crate) use looking_back::People;
 use looking_back::{Person, hexadecimal};
 use open_note::OpenNote;
@@ -70,7 +72,7 @@ struct State {
     search: Option<Search>,
     watched: BTreeMap<ItemId, Watched>,
     open: BTreeMap<ItemId, OpenNote>,
-    drafts: BTreeMap<ItemId, Held>,
+    histories: BTreeMap<ItemId, UndoHistory>,
     /// The heads at which the person last looked at each note, by its address.
     seen: BTreeMap<String, Vec<ChangeHash>>,
     /// Notes of which title and words are to be read again.
@@ -137,8 +139,17 @@ impl Desk {
 
     /// Ends in good order: what is in memory goes to the disk. True when all of it did.
     pub(crate) async fn end(&self) -> bool {
-        self.keep_all_drafts().await;
-        self.repo.shutdown().await
+        {
+            let state = self.lock();
+            state.open.keys().for_each(|id| self.keep_history(&state, id));
+        }
+        let all_saved = self.repo.shutdown().await;
+        // Nothing listens any more, so that the store is let go of with the last handle.
+        let mut state = self.lock();
+        state.listening = None;
+        state.open.clear();
+        state.watched.clear();
+        all_saved
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -35,6 +35,8 @@ pub(crate) struct Local {
     pub(crate) modes: BTreeMap<ItemId, Mode>,
     /// Where folders go.
     pub(crate) goes_to: BTreeMap<ItemId, Vec<String>>,
+    /// When the draft of a batched note was begun, in milliseconds since 1970.
+    pub(crate) drafts: BTreeMap<ItemId, i64>,
     /// What others said of themselves, by their author id.
     pub(crate) people: People,
 }

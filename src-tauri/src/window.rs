@@ -9,11 +9,16 @@ pub(crate) const MAIN: &str = "main";
 
 /// Opens the main window.
 pub(crate) fn open(app: &AppHandle, folders: &ProfileFolders) -> tauri::Result<()> {
-    let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()))
+    let builder = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()));
+    // Where nothing can be written the window still opens, to say so.
+    let builder = match std::fs::create_dir_all(folders.web_view()) {
+        Ok(()) => builder.data_directory(folders.web_view()),
+        Err(_) => builder.incognito(true),
+    };
+    let window = builder
         .title("Rejoin")
         .inner_size(1280.0, 800.0)
         .min_inner_size(480.0, 400.0)
-        .data_directory(folders.web_view())
         // Notes are dragged inside the page; the native handler would swallow that.
         .disable_drag_drop_handler()
         .on_navigation(is_own_page)

@@ -14,7 +14,7 @@ pub(crate) async fn open_note(
     note: ItemId,
     events: Channel<NoteEvent>,
 ) -> Answer<OpenedNote> {
-    shell.desk().await?.open_note(&note, sink(events))
+    shell.desk().await?.open_note(&note, sink(events)).await
 }
 
 #[tauri::command]
@@ -37,7 +37,7 @@ pub(crate) async fn undo(
     note: ItemId,
     request: UndoRequest,
 ) -> Answer<UndoReply> {
-    shell.desk().await?.undo(&note, request)
+    shell.desk().await?.undo(&note, &request)
 }
 
 #[tauri::command]

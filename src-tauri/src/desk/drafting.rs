@@ -1,32 +1,17 @@
 //! How notes are shared: modes, and in batched mode the draft that waits for its commit.
+//!
+//! A draft lies in the note's document, and the repo keeps it on the disk like everything else.
 
-use std::time::Duration;
-
-use rejoin_document::ActorId;
+use rejoin_document::{ChangeHash, Document};
+use rejoin_notes::change_set::ChangeSet;
 use rejoin_notes::note::Note;
 use rejoin_repo::PublishMode;
 
-use super::draft::{Draft, Journal};
 use super::looking_back::{difference, size, text_at};
 use super::{Desk, State, now};
 use crate::port::{
-    BackendError, Difference, DraftState, ErrorCode, ItemId, Mode, NoteEvent, NoticeLevel,
+    BackendError, Difference, DraftState, ErrorCode, ItemId, Mode, NoteEvent, units,
 };
-use rejoin_notes::change_set::ChangeSet;
-
-/// A draft is journaled so soon after an edit; with the write itself it is on the disk within 100 ms.
-const JOURNAL_AFTER: Duration = Duration::from_millis(40);
-
-/// A draft, and how far its journal is.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) draft: Draft,
-    /// Edits are in memory only.
-    pub(super) unsaved: bool,
-    /// Somebody is about to write the journal.
-    writing: bool,
-    told: Option<DraftState>,
-}
 
 /// How the repo publishes the commits of a mode. A batched note has no commits but those that the
 /// person made, and these go out at once.
@@ -89,119 +74,35 @@ impl Desk {
 
     /// What waits in a note.
     pub(super) fn draft_state(&self, state: &State, id: &ItemId) -> Option<DraftState> {
-        let held = state.drafts.get(id)?;
-        let sizes = state.handle(id).ok()?.read(|document| {
-            let note = Note::find(&document.view()).ok()?;
-            let before = text_at(document, document.heads()).ok()?;
-            Some(size(&ChangeSet::between(&before, &note.text(&document.view()))))
+        let since = state.local.drafts.get(id).copied();
+        let read = state.handle(id).ok()?.read(|document| {
+            let edits = units(document.draft_len());
+            let (inserted, deleted) = if edits == 0 { (0, 0) } else { draft_size(document)? };
+            (edits > 0).then_some((edits, inserted, deleted))
         });
-        let (inserted, deleted) = sizes.ok()??;
-        let Draft { edits, since, .. } = held.draft;
-        Some(DraftState { edits, inserted, deleted, since })
+        let (edits, inserted, deleted) = read.ok()??;
+        Some(DraftState { edits, inserted, deleted, since: since.unwrap_or_else(now) })
     }
 
-    /// Makes sure that a note has a draft.
-    pub(super) fn begin_draft(&self, state: &mut State, id: &ItemId) {
-        let actor = || ActorId::new(uuid::Uuid::new_v4().as_bytes());
-        state.drafts.entry(id.clone()).or_insert_with(|| Held {
-            draft: Draft { actor: actor(), edits: 0, since: now() },
-            unsaved: false,
-            writing: false,
-            told: None,
-        });
-    }
-
-    /// Notes an edit of the draft, and has it journaled.
+    /// Notes an edit of the draft.
     pub(super) fn draft_grew(&self, state: &mut State, id: &ItemId) {
-        let Some(held) = state.drafts.get_mut(id) else { return };
-        held.draft.edits += 1;
-        held.unsaved = true;
-        if !std::mem::replace(&mut held.writing, true) {
-            let (me, id) = (self.me.clone(), id.clone());
-            self.runtime.spawn(async move {
-                loop {
-                    tokio::time::sleep(JOURNAL_AFTER).await;
-                    let Some(desk) = me.upgrade() else { return };
-                    if !desk.keep_draft(&id).await {
-                        return;
-                    }
-                }
-            });
-        }
-        if held.draft.edits == 1 {
+        if !state.local.drafts.contains_key(id) {
+            state.local.drafts.insert(id.clone(), now());
+            if let Err(error) = self.keep_local(state) {
+                tracing::warn!(message = error.message, "the beginning of a draft was not noted");
+            }
             self.tell_draft(state, id);
         }
     }
 
-    /// Takes up the draft that a note had when the app last ended.
+    /// Notes that a note came from the disk with a draft: it is a batched note then, whatever the
+    /// settings became meanwhile.
     pub(super) fn take_up_draft(&self, state: &mut State, id: &ItemId) {
-        let journal = Journal::of(self.profile_folder(), id);
-        if state.drafts.contains_key(id) || !journal.exists() {
-            return;
-        }
         let Ok(handle) = state.handle(id) else { return };
-        match handle.edit(|document| {
-            if document.draft_len() > 0 { Ok(None) } else { journal.restore(document) }
-        }) {
-            Ok(Ok(Some(draft))) => {
-                let held = Held { draft, unsaved: false, writing: false, told: None };
-                state.drafts.insert(id.clone(), held);
-                // A draft belongs to a batched note, whatever the settings became meanwhile.
-                state.local.modes.insert(id.clone(), Mode::Batched);
-                self.modes_changed(state);
-            }
-            Ok(Err(error)) => {
-                let message = format!("What you had not shared could not be taken up: {error}.");
-                state.notice(NoticeLevel::Error, message, Some(id.clone()));
-            }
-            Ok(Ok(None)) | Err(_) => {}
-        }
-    }
-
-    /// Writes the journal of a draft, after what the draft stands on. True when it is to be written
-    /// again.
-    async fn keep_draft(&self, id: &ItemId) -> bool {
-        let Ok(handle) = self.lock().handle(id) else { return false };
-        if handle.saved().await.is_err() {
-            return true;
-        }
-        let journal = Journal::of(self.profile_folder(), id);
-        let bytes = {
-            let mut state = self.lock();
-            let Some(held) = state.drafts.get_mut(id) else { return false };
-            held.unsaved = false;
-            let draft = held.draft.clone();
-            match handle.read(|document| Journal::bytes(document, &draft)) {
-                Ok(Some(bytes)) => bytes,
-                _ => {
-                    held.writing = false;
-                    return false;
-                }
-            }
-        };
-        let written = tokio::task::spawn_blocking(move || journal.write(&bytes)).await;
-        let mut state = self.lock();
-        let failure = match written {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(message) = &failure {
-            state.notice(NoticeLevel::Error, format!("{message}."), Some(id.clone()));
-        }
-        let Some(held) = state.drafts.get_mut(id) else { return false };
-        held.unsaved |= failure.is_some();
-        held.writing = held.unsaved;
-        let again = held.writing;
-        self.tell_status(&mut state, id);
-        again
-    }
-
-    /// Journals everything that waits: for an orderly end.
-    pub(super) async fn keep_all_drafts(&self) {
-        let ids: Vec<ItemId> = self.lock().drafts.keys().cloned().collect();
-        for id in ids {
-            self.keep_draft(&id).await;
+        let has_draft = handle.read(|document| document.draft_len() > 0).unwrap_or_default();
+        if has_draft && state.local.mode(id) != Mode::Batched {
+            state.local.modes.insert(id.clone(), Mode::Batched);
+            self.modes_changed(state);
         }
     }
 
@@ -212,56 +113,43 @@ impl Desk {
         id: &ItemId,
         message: Option<String>,
     ) -> Result<bool, BackendError> {
-        let Some(held) = state.drafts.get(id) else { return Ok(false) };
-        let (handle, actor) = (state.handle(id)?, held.draft.actor.clone());
-        let options = self.commit_options(message);
+        let handle = state.handle(id)?;
+        let (actor, options) = (handle.actor(), self.commit_options(message));
+        let mut history = self.take_history(state, id);
         let open = state.open.get_mut(id);
-        let committed = handle.edit(|document| {
+        let committed: Result<Option<ChangeHash>, _> = handle.edit(|document| {
             let mut open = open;
             if let Some(open) = &mut open {
                 open.drain(document);
             }
-            let committed = document.commit_draft(&actor, options);
+            let committed = document.commit_draft(&actor, options)?;
             if let Some(edited) = open.and_then(|open| open.edited.as_mut()) {
                 edited.committed(document);
             }
-            committed.is_some()
-        })?;
-        state.drafts.remove(id);
-        *state.commits.entry(id.clone()).or_default() += u32::from(committed);
-        let journal = Journal::of(self.profile_folder(), id);
-        let (desk, id) = (self.arc(), id.clone());
-        self.runtime.spawn(async move {
-            // Only when the change is on the disk may the journal go; a newer draft keeps it.
-            while handle.saved().await.is_err() {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            let state = desk.lock();
-            if !state.drafts.contains_key(&id)
-                && let Err(error) = journal.remove()
-            {
-                tracing::warn!(%error, "the journal of a draft could not be removed");
-            }
+            history.draft_committed(document, &committed);
+            Some(committed)
         });
+        state.histories.insert(id.clone(), history);
+        let committed = committed?.is_some();
+        if state.local.drafts.remove(id).is_some() {
+            self.keep_local(state)?;
+        }
+        *state.commits.entry(id.clone()).or_default() += u32::from(committed);
         Ok(committed)
     }
 
     /// Tells the window what waits, when that has changed.
     pub(super) fn tell_draft(&self, state: &mut State, id: &ItemId) {
-        if !state.open.contains_key(id) {
-            return;
-        }
         let draft = self.draft_state(state, id);
-        let Some(held) = state.drafts.get_mut(id) else { return };
-        if held.told != draft {
-            held.told = draft;
+        if state.open.get(id).is_some_and(|open| open.draft != draft) {
             self.tell_mode(state, id);
         }
     }
 
     fn tell_mode(&self, state: &mut State, id: &ItemId) {
         let (mode, draft) = (state.local.mode(id), self.draft_state(state, id));
-        if let Some(open) = state.open.get(id) {
+        if let Some(open) = state.open.get_mut(id) {
+            open.draft.clone_from(&draft);
             (open.sink)(NoteEvent::Mode { mode, draft });
         }
     }
@@ -272,4 +160,11 @@ impl Desk {
         state.shelf.set_modes(modes, default);
         state.tell_library();
     }
+}
+
+/// How much a draft adds and takes away, in UTF-16 units.
+fn draft_size(document: &Document) -> Option<(u32, u32)> {
+    let note = Note::find(&document.view()).ok()?;
+    let before = text_at(document, document.heads()).ok()?;
+    Some(size(&ChangeSet::between(&before, &note.text(&document.view()))))
 }

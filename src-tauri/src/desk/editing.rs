@@ -1,21 +1,27 @@
 //! Editing: opening a note in the window, its pushes and confirmations, and who is there.
 
+use std::time::Duration;
+
 use rejoin_notes::change_set::ChangeSet;
 use rejoin_notes::editing::{Pushed, Selection, Version};
 use rejoin_repo::Availability;
 
 use super::edited::{EditedNote, Writing};
 use super::looking_back::Person;
-use super::open_note::{OpenNote, WINDOW, shown};
+use super::open_note::{News, OpenNote, WINDOW, shown};
 use super::presence::{CHANNEL, Shown};
 use super::shelf::url;
 use super::status::note_status;
+use super::undoing::Before;
 use super::watching::Watch;
 use super::{Desk, Sink, State, now};
 use crate::port::{
     AwaySummary, BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, OpenedNote,
-    PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin, UndoReply, UndoRequest,
+    PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin,
 };
+
+/// How long the opening of a note waits for the disk.
+const LONGEST_LOAD: Duration = Duration::from_secs(3);
 
 impl Desk {
     /// Opens a note in the window. What the window had of it before is over.
@@ -23,14 +29,27 @@ impl Desk {
     /// # Errors
     ///
     /// When the id is none, or the document is not a note.
-    pub(crate) fn open_note(
+    pub(crate) async fn open_note(
         &self,
         id: &ItemId,
         sink: Sink<NoteEvent>,
     ) -> Result<OpenedNote, BackendError> {
-        let mut state = self.lock();
         super::document_id(id)?;
-        self.watch(&mut state, id.clone(), Watch::Note);
+        let handle = {
+            let mut state = self.lock();
+            self.watch(&mut state, id.clone(), Watch::Note);
+            state.handle(id)?
+        };
+        if handle.availability() == Availability::Loading {
+            // The disk is about to answer. What peers have may take longer, and is not waited for.
+            let loaded = tokio::time::timeout(LONGEST_LOAD, handle.ready()).await;
+            tracing::debug!(item = id.0, ?loaded, "waited for the disk");
+        }
+        self.open_now(id, sink)
+    }
+
+    fn open_now(&self, id: &ItemId, sink: Sink<NoteEvent>) -> Result<OpenedNote, BackendError> {
+        let mut state = self.lock();
         let handle = state.handle(id)?;
         let fresh = || OpenNote {
             events: handle.subscribe(),
@@ -39,8 +58,10 @@ impl Desk {
             sink: Box::new(drop),
             title: String::new(),
             status: None,
+            draft: None,
             peers: Vec::new(),
             origin: (RemoteOrigin::Peer, None),
+            news: News::default(),
         };
         let mut open = state.open.remove(id).unwrap_or_else(fresh);
         open.sink = sink;
@@ -73,6 +94,7 @@ impl Desk {
             away,
         };
         open.status = Some(opened.status.clone());
+        open.draft.clone_from(&opened.draft);
         state.open.insert(id.clone(), open);
         handle.set_mode(super::drafting::publishing(state.local.mode(id)));
         self.show_in(&state, id, None);
@@ -95,17 +117,23 @@ impl Desk {
         let mut state = self.lock();
         let writing = self.writing(&mut state, id)?;
         let is_draft = matches!(writing, Writing::Draft);
+        let mut history = self.take_history(&mut state, id);
         let open = opened(&mut state, id)?;
         let handle = open.handle.clone();
         let pushed = handle.edit(|document| {
             open.drain(document);
+            let before = Before::of(document);
             let edited = open.edited.as_mut().ok_or_else(|| BackendError::not_found("text"))?;
             if let Some(version) = request.confirms {
                 edited.session().confirm(WINDOW, Version(version.into()));
             }
             let version = Version(request.version.into());
-            Ok::<_, BackendError>(edited.push(document, writing, WINDOW, version, &changes)?)
-        })??;
+            let pushed = edited.push(document, writing, WINDOW, version, &changes)?;
+            before.record(&mut history, document);
+            Ok::<_, BackendError>(pushed)
+        });
+        state.histories.insert(id.clone(), history);
+        let pushed = pushed??;
         let reply = match pushed {
             Pushed::Accepted { version } => {
                 self.edited_here(&mut state, id, is_draft);
@@ -134,17 +162,6 @@ impl Desk {
         }
         self.pump(&mut state, id);
         Ok(())
-    }
-
-    /// Takes the last own edit back, or makes it again.
-    ///
-    /// # Errors
-    ///
-    /// When the note is not open.
-    pub(crate) fn undo(&self, id: &ItemId, _: UndoRequest) -> Result<UndoReply, BackendError> {
-        let mut state = self.lock();
-        opened(&mut state, id)?;
-        Ok(UndoReply::Nothing)
     }
 
     /// Shows others where this person is.
@@ -176,6 +193,7 @@ impl Desk {
         if let Some(open) = state.open.remove(id) {
             open.handle.leave_presence();
             drop(open);
+            self.keep_history(&state, id);
             self.saw(&state, id)?;
             self.make_stale(&mut state, id);
         }
@@ -186,8 +204,8 @@ impl Desk {
     pub(super) fn pump(&self, state: &mut State, id: &ItemId) {
         let Some(open) = state.open.get_mut(id) else { return };
         let handle = open.handle.clone();
-        let Ok(news) = handle.read(|document| {
-            let news = open.drain(document);
+        let read = handle.read(|document| {
+            open.drain(document);
             if open.edited.is_none()
                 && let Ok(mut edited) = EditedNote::find(document)
             {
@@ -197,11 +215,12 @@ impl Desk {
                 open.edited = Some(edited);
                 (open.sink)(NoteEvent::Reset { version: shown(version), text, read_only: false });
             }
-            news
-        }) else {
+        });
+        if read.is_err() {
             return;
-        };
+        }
         open.flush();
+        let news = std::mem::take(&mut open.news);
         if news.status {
             self.tell_status(state, id);
         }
@@ -231,11 +250,8 @@ impl Desk {
     /// Where a note is.
     pub(super) fn status_of(&self, state: &State, id: &ItemId) -> NoteStatus {
         let status = state.watched.get(id).and_then(|watched| watched.handle.status());
-        let unsaved_draft = state.drafts.get(id).is_some_and(|held| held.unsaved);
         match status {
-            Some(status) => {
-                note_status(&status, unsaved_draft, &state.local.servers, &state.names, now())
-            }
+            Some(status) => note_status(&status, &state.local.servers, &state.names, now()),
             None => NoteStatus { disk: DiskState::Saving, places: Vec::new() },
         }
     }
@@ -243,7 +259,6 @@ impl Desk {
     /// How an edit of this person enters a note.
     pub(super) fn writing(&self, state: &mut State, id: &ItemId) -> Result<Writing, BackendError> {
         if state.local.mode(id) == Mode::Batched {
-            self.begin_draft(state, id);
             return Ok(Writing::Draft);
         }
         let actor = state.handle(id)?.actor();

@@ -6,7 +6,6 @@ use rejoin_notes::editing::PushError;
 use rejoin_notes::note::{EditError, NotANote};
 use rejoin_storage::StoreError;
 
-use super::draft::JournalError;
 use crate::local::LocalError;
 use crate::port::{BackendError, ErrorCode, TooLong};
 
@@ -65,11 +64,5 @@ impl From<LocalError> for BackendError {
 impl From<StoreError> for BackendError {
     fn from(error: StoreError) -> Self {
         Self::new(ErrorCode::Storage, format!("The disk failed: {error}."))
-    }
-}
-
-impl From<JournalError> for BackendError {
-    fn from(error: JournalError) -> Self {
-        Self::new(ErrorCode::Storage, format!("{error}."))
     }
 }

@@ -10,6 +10,7 @@ use rejoin_repo::{AutomergeUrl, Destination, DocumentHandle, FindError};
 
 use super::edited::{EditedNote, Writing};
 use super::shelf::{item, url};
+use super::undoing::Before;
 use super::watching::Watch;
 use super::{Desk, State, now};
 use crate::port::{
@@ -305,8 +306,10 @@ impl Desk {
         let handle = state.handle(id)?;
         let writing = self.writing(state, id)?;
         let is_draft = matches!(writing, Writing::Draft);
+        let mut history = self.take_history(state, id);
         let open = state.open.get_mut(id);
-        handle.edit(|document| {
+        let changed = handle.edit(|document| {
+            let before = Before::of(document);
             let mut open = open;
             if let Some(open) = &mut open {
                 open.drain(document);
@@ -320,8 +323,12 @@ impl Desk {
                 }
             };
             let changes = change(&edited.note().text(&document.view()));
-            Ok::<_, BackendError>(edited.change(document, writing, None, &changes)?)
-        })??;
+            edited.change(document, writing, None, &changes)?;
+            before.record(&mut history, document);
+            Ok::<_, BackendError>(())
+        });
+        state.histories.insert(id.clone(), history);
+        changed??;
         self.edited_here(state, id, is_draft);
         self.pump(state, id);
         Ok(())

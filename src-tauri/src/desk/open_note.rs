@@ -6,7 +6,9 @@ use rejoin_repo::{DocumentEvent, DocumentHandle, Origin, Subscription};
 
 use super::edited::EditedNote;
 use super::{Sink, now};
-use crate::port::{ChangeSetJson, NoteEvent, NoteStatus, PresentPeer, RemoteOrigin, units};
+use crate::port::{
+    ChangeSetJson, DraftState, NoteEvent, NoteStatus, PresentPeer, RemoteOrigin, units,
+};
 
 /// The one window of the app. The protocol would take more.
 pub(super) const WINDOW: WindowId = WindowId(0);
@@ -20,9 +22,12 @@ pub(super) struct OpenNote {
     pub(super) sink: Sink<NoteEvent>,
     pub(super) title: String,
     pub(super) status: Option<NoteStatus>,
+    pub(super) draft: Option<DraftState>,
     pub(super) peers: Vec<PresentPeer>,
     /// Where the next remote batch comes from.
     pub(super) origin: (RemoteOrigin, Option<String>),
+    /// What was told and not passed on yet.
+    pub(super) news: News,
 }
 
 /// What came of the events of a note, besides changes of its text.
@@ -35,8 +40,7 @@ pub(super) struct News {
 impl OpenNote {
     /// Takes in everything that was told so far, in its order. With the document at hand, so that
     /// nothing can happen to it in between.
-    pub(super) fn drain(&mut self, document: &Document) -> News {
-        let mut news = News::default();
+    pub(super) fn drain(&mut self, document: &Document) {
         while let Some(event) = self.events.try_next() {
             match event {
                 DocumentEvent::Changed { origin, patches, before, heads } => {
@@ -47,12 +51,11 @@ impl OpenNote {
                         self.origin = (RemoteOrigin::Peer, Some(peer.as_str().to_owned()));
                     }
                 }
-                DocumentEvent::Status(_) => news.status = true,
-                DocumentEvent::Presence(_) => news.presence = true,
+                DocumentEvent::Status(_) => self.news.status = true,
+                DocumentEvent::Presence(_) => self.news.presence = true,
                 _ => {}
             }
         }
-        news
     }
 
     /// Sends the window what it lacks, if it is its turn to hear something.

@@ -5,17 +5,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use rejoin_notes::note::Note;
 use rejoin_notes::profile::Profile;
-use rejoin_notes::tree::{Entry, EntryKind};
-use rejoin_notes::{folder, profile, welcome};
+use rejoin_notes::{folder, profile};
 use rejoin_repo::{DocumentHandle, Repo, RepoOptions};
 use rejoin_storage::{ChunkStore, SqliteOptions, SqliteStore};
 
 use super::looking_back::hexadecimal;
 use super::shelf::{Shelf, item};
 use super::watching::Watch;
-use super::{Desk, State, now};
+use super::{Desk, State};
 use crate::local::{Local, LocalFile};
 use crate::port::{BackendError, ErrorCode, ItemId};
 
@@ -73,7 +71,7 @@ impl Desk {
             search: search.ok(),
             watched: BTreeMap::new(),
             open: BTreeMap::new(),
-            drafts: BTreeMap::new(),
+            histories: BTreeMap::new(),
             seen: BTreeMap::new(),
             stale: BTreeSet::new(),
             titled_here: BTreeSet::new(),
@@ -149,19 +147,8 @@ async fn known_profile(repo: &Repo, id: &str) -> Result<DocumentHandle, BackendE
 
 /// Makes the documents of a new person, and waits until they are on the disk.
 async fn first_documents(repo: &Repo) -> Result<DocumentHandle, BackendError> {
-    let (profile, home, trash, note) = (repo.create(), repo.create(), repo.create(), repo.create());
-    note.change(None, |tx| Note::create(tx, welcome::WELCOME).map(drop))??;
-    let entry = Entry {
-        name: "Welcome".to_owned(),
-        kind: EntryKind::Note,
-        url: note.url().to_string(),
-        added: now(),
-        from: None,
-    };
-    home.change(None, |tx| {
-        folder::create(tx, "Home")?;
-        folder::add(tx, &entry, 0)
-    })??;
+    let (profile, home, trash) = (repo.create(), repo.create(), repo.create());
+    home.change(None, |tx| folder::create(tx, "Home"))??;
     trash.change(None, |tx| folder::create(tx, "Trash"))??;
     let content = Profile {
         home: Some(home.url().to_string()),
@@ -169,9 +156,9 @@ async fn first_documents(repo: &Repo) -> Result<DocumentHandle, BackendError> {
         ..Profile::default()
     };
     profile.change(None, |tx| profile::create(tx, &content))??;
-    for document in [&note, &home, &trash, &profile] {
+    for document in [&home, &trash, &profile] {
         document.saved().await.map_err(|error| {
-            BackendError::new(ErrorCode::Storage, format!("The first note was {error}."))
+            BackendError::new(ErrorCode::Storage, format!("The profile was {error}."))
         })?;
     }
     Ok(profile)

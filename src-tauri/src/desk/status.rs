@@ -10,18 +10,16 @@ use crate::port::{
     Connection, ConnectionState, DiskState, NoteStatus, Place, PlaceKind, PlaceState,
 };
 
-/// Where a note is. `unsaved_draft`: a draft is not on the disk yet. `names`: what peers called
-/// themselves, by their peer id.
+/// Where a note is. `names`: what peers called themselves, by their peer id.
 pub(crate) fn note_status(
     status: &DocumentStatus,
-    unsaved_draft: bool,
     servers: &[StoredServer],
     names: &BTreeMap<String, String>,
     now: i64,
 ) -> NoteStatus {
     let disk = match &status.disk.error {
         Some(message) => DiskState::Failed { message: message.clone(), at: now },
-        None if !status.disk.is_all || unsaved_draft => DiskState::Saving,
+        None if !status.disk.is_all => DiskState::Saving,
         None => DiskState::Saved { at: status.disk.at.map_or(now, milliseconds) },
     };
     let mut places = Vec::new();
@@ -162,7 +160,7 @@ mod tests {
 
     #[track_caller]
     fn place(status: &DocumentStatus) -> Place {
-        note_status(status, false, &[server()], &BTreeMap::new(), 9).places[0].clone()
+        note_status(status, &[server()], &BTreeMap::new(), 9).places[0].clone()
     }
 
     #[test]
@@ -176,9 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_in_memory_is_not_saved() {
-        let told = |draft| note_status(&status(true, None), draft, &[], &BTreeMap::new(), 9).disk;
-        assert_eq!(told(false), DiskState::Saved { at: 3 });
-        assert_eq!(told(true), DiskState::Saving);
+    fn what_is_in_memory_only_is_not_saved() {
+        let mut status = status(true, None);
+        let told = |status: &_| note_status(status, &[], &BTreeMap::new(), 9).disk;
+        assert_eq!(told(&status), DiskState::Saved { at: 3 });
+        status.disk.is_all = false;
+        assert_eq!(told(&status), DiskState::Saving);
     }
 }

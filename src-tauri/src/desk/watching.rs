@@ -7,6 +7,7 @@ use rejoin_document::{ChangeHash, Document};
 use rejoin_notes::tree::EntryKind;
 use rejoin_notes::{folder, profile, title};
 use rejoin_repo::{DocumentEvent, DocumentHandle, Subscription};
+use tokio::task::AbortHandle;
 
 use super::shelf::{NoteFacts, item, url};
 use super::{Desk, State, document_id};
@@ -34,6 +35,13 @@ pub(super) enum Watch {
 pub(super) struct Watched {
     pub(super) handle: DocumentHandle,
     pub(super) kind: Watch,
+    listener: AbortHandle,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
 }
 
 /// What is read of a note besides its place.
@@ -53,8 +61,9 @@ impl Desk {
         let Ok(document) = document_id(&id) else { return };
         let handle = self.repo.open(&document);
         let events = handle.subscribe();
-        state.watched.insert(id.clone(), Watched { handle: handle.clone(), kind });
-        self.runtime.spawn(listen(self.me.clone(), id.clone(), events));
+        let listener =
+            self.runtime.spawn(listen(self.me.clone(), id.clone(), events)).abort_handle();
+        state.watched.insert(id.clone(), Watched { handle: handle.clone(), kind, listener });
         if handle.read(|_| ()).is_ok() {
             self.take_in(state, &id, kind);
         }
@@ -65,7 +74,7 @@ impl Desk {
         state.watched.remove(id);
         state.open.remove(id);
         state.stale.remove(id);
-        state.drafts.remove(id);
+        state.histories.remove(id);
     }
 
     fn happened(&self, id: &ItemId, event: &DocumentEvent) {

@@ -1,0 +1,265 @@
+//! The desk as the page uses it, over a real store in a temporary folder and without a window.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{Desk, Sink};
+use crate::port::*;
+
+/// What a page heard.
+type Heard<T> = Arc<Mutex<Vec<T>>>;
+
+fn heard<T: Send + 'static>() -> (Heard<T>, Sink<T>) {
+    let all: Heard<T> = Arc::default();
+    let listener = all.clone();
+    (all, Box::new(move |event| listener.lock().unwrap().push(event)))
+}
+
+async fn desk(folder: &Path) -> (Arc<Desk>, Heard<AppEvent>, Session) {
+    let desk = Desk::open(folder).await.unwrap();
+    let (events, sink) = heard();
+    let session = desk.session(sink);
+    (desk, events, session)
+}
+
+/// A note in home with this text, open in the window.
+async fn opened(desk: &Desk, home: &ItemId, text: &str) -> (ItemId, OpenedNote, Heard<NoteEvent>) {
+    let item = NewItem {
+        kind: ItemKind::Note,
+        parent: home.clone(),
+        title: String::new(),
+        text: Some(text.to_owned()),
+    };
+    let id = desk.create(item).unwrap();
+    let (events, sink) = heard();
+    let opened = desk.open_note(&id, sink).await.unwrap();
+    (id, opened, events)
+}
+
+fn insertion(version: u32, at: usize, text: &str, length: usize) -> PushRequest {
+    let json = format!(r#"[{at},[0,"{text}"],{}]"#, length - at);
+    let json = json.replacen("[0,[", "[[", 1).replace(",0]", "]");
+    let changes = serde_json::from_str(&json).unwrap();
+    PushRequest { version, confirms: None, changes, selection: None }
+}
+
+fn undo(version: u32, direction: UndoDirection) -> UndoRequest {
+    UndoRequest { direction, version, confirms: None }
+}
+
+/// The text that another window would be given.
+async fn text(desk: &Desk, id: &ItemId) -> String {
+    desk.open_note(id, Box::new(drop)).await.unwrap().text
+}
+
+async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1000 {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain for {what}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_person_has_an_empty_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_desk, _, session) = desk(folder.path()).await;
+    assert!(session.first_run);
+    assert_eq!(session.library.folders.len(), 1);
+    assert_eq!(session.library.folders[0].id, session.library.home);
+    assert!(session.library.notes.is_empty() && session.library.trash.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_announced_before_it_is_answered_and_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, events, session) = desk(folder.path()).await;
+    let (id, _, _) = opened(&first, &session.library.home, "# Trip\nby train").await;
+    let announced = events.lock().unwrap().iter().any(|event| match event {
+        AppEvent::Library { change } => change.notes.iter().any(|note| note.id == id),
+        _ => false,
+    });
+    assert!(announced);
+    assert!(first.end().await);
+    drop(first);
+    let (second, _, session) = reopened(folder.path()).await;
+    assert_eq!(session.library.notes.len(), 1);
+    assert_eq!(text(&second, &id).await, "# Trip\nby train");
+}
+
+/// The store is free once the last task of the earlier desk has let go of it.
+async fn reopened(folder: &Path) -> (Arc<Desk>, Heard<AppEvent>, Session) {
+    for _ in 0..500 {
+        match Desk::open(folder).await {
+            Ok(desk) => {
+                let (events, sink) = heard();
+                let session = desk.session(sink);
+                return (desk, events, session);
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    panic!("the store was not let go of")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_are_undone_and_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let (id, opened, _) = opened(&desk, &session.library.home, "hello").await;
+    let reply = desk.push(&id, insertion(opened.version, 5, "!", 5)).unwrap();
+    let PushReply::Accepted { version, .. } = reply else { panic!("{reply:?}") };
+    let reply = desk.undo(&id, &undo(version, UndoDirection::Undo)).unwrap();
+    let UndoReply::Accepted { version, changes, .. } = reply else { panic!("{reply:?}") };
+    assert_eq!(serde_json::to_string(&changes).unwrap(), "[5,[1]]");
+    let reply = desk.undo(&id, &undo(version, UndoDirection::Redo)).unwrap();
+    let UndoReply::Accepted { version, .. } = reply else { panic!("{reply:?}") };
+    let reply = desk.push(&id, insertion(version, 6, "?", 6)).unwrap();
+    assert!(matches!(reply, PushReply::Accepted { .. }));
+    assert_eq!(text(&desk, &id).await, "hello!?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_at_an_older_version_is_stale_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let (id, opened, _) = opened(&desk, &session.library.home, "hello").await;
+    desk.push(&id, insertion(opened.version, 5, "!", 5)).unwrap();
+    let reply = desk.push(&id, insertion(opened.version, 0, "?", 5)).unwrap();
+    assert!(matches!(reply, PushReply::Stale { .. }));
+    assert_eq!(text(&desk, &id).await, "hello!");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_note_tells_its_window_and_its_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, events, session) = desk(folder.path()).await;
+    let (id, _, note_events) = opened(&desk, &session.library.home, "# Trip\nby train").await;
+    desk.rename(&id, "Journey").unwrap();
+    until("the new title", || {
+        let told = note_events.lock().unwrap();
+        let title = |event: &NoteEvent| *event == NoteEvent::Title { title: "Journey".to_owned() };
+        told.iter().any(title).then_some(())
+    })
+    .await;
+    until("the new title in the list", || {
+        let told = events.lock().unwrap();
+        let named = |event: &AppEvent| match event {
+            AppEvent::Library { change } => change.notes.iter().any(|n| n.title == "Journey"),
+            _ => false,
+        };
+        told.iter().any(named).then_some(())
+    })
+    .await;
+    assert_eq!(text(&desk, &id).await, "# Journey\nby train");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_thrown_away_can_be_put_back_or_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let home = session.library.home;
+    let work = NewItem {
+        kind: ItemKind::Folder,
+        parent: home.clone(),
+        title: "Work".to_owned(),
+        text: None,
+    };
+    let work = desk.create(work).unwrap();
+    let (id, _, _) = opened(&desk, &work, "# Trip").await;
+    assert!(desk.move_item(&work, &work, 0).is_err());
+    assert!(desk.delete_forever(&id).is_err());
+    desk.set_trashed(&id, true).unwrap();
+    let library = || desk.session(Box::new(drop)).library;
+    assert_eq!((library().notes.len(), library().trash.len()), (0, 1));
+    desk.set_trashed(&id, false).unwrap();
+    let listed = library().folders.into_iter().find(|folder| folder.id == work).unwrap().items;
+    assert_eq!(listed, [id.clone()]);
+    desk.move_item(&id, &home, 0).unwrap();
+    let listed = library().folders.into_iter().find(|folder| folder.id == home).unwrap().items;
+    assert_eq!(listed, [id.clone(), work]);
+    desk.set_trashed(&id, true).unwrap();
+    desk.delete_forever(&id).unwrap();
+    assert!(library().trash.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_waits_for_its_commit_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, _, session) = desk(folder.path()).await;
+    let (id, opened, _) = opened(&first, &session.library.home, "hello").await;
+    first.set_mode(&id, Mode::Batched).unwrap();
+    first.push(&id, insertion(opened.version, 5, "!", 5)).unwrap();
+    let preview = first.draft_preview(&id).unwrap();
+    assert_eq!(preview.text, "hello");
+    assert!(first.end().await);
+    drop(first);
+    let (second, _, _) = reopened(folder.path()).await;
+    let again = second.open_note(&id, Box::new(drop)).await.unwrap();
+    assert_eq!((again.text.as_str(), again.draft.map(|draft| draft.edits)), ("hello!", Some(1)));
+    second.commit(&id, "said hello").unwrap();
+    assert!(second.commit(&id, "").is_err());
+    let history = second.history(&id).unwrap();
+    let messages: Vec<_> = history.sessions.iter().filter_map(|s| s.message.clone()).collect();
+    assert_eq!(messages, ["said hello"]);
+    assert_eq!(text(&second, &id).await, "hello!");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_are_found_by_words_and_links() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let home = session.library.home;
+    let (trip, _, _) = opened(&desk, &home, "# Trip\nby train").await;
+    let (list, _, _) = opened(&desk, &home, "# List\nsee [[Trip]]").await;
+    let query = SearchRequest::Text { query: "trai".to_owned(), limit: 5 };
+    let hits = until("the words to be indexed", || {
+        let hits = desk.search(&query).unwrap();
+        (!hits.is_empty()).then_some(hits)
+    })
+    .await;
+    assert_eq!(hits[0].note, trip);
+    let links = desk.search(&SearchRequest::LinksTo { note: trip, limit: 5 }).unwrap();
+    assert_eq!(links.iter().map(|hit| &hit.note).collect::<Vec<_>>(), [&list]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_version_is_restored_as_a_new_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let (id, opened, events) = opened(&desk, &session.library.home, "hello").await;
+    let before = desk.history(&id).unwrap().length;
+    desk.push(&id, insertion(opened.version, 5, "!", 5)).unwrap();
+    desk.restore_version(&id, before).unwrap();
+    let told = events
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|event| matches!(event, NoteEvent::Remote { origin: RemoteOrigin::Restore, .. }));
+    assert!(told);
+    assert_eq!(text(&desk, &id).await, "hello");
+    assert_eq!(desk.history(&id).unwrap().length, before + 2);
+    let version = VersionRef::Position { position: before + 1 };
+    assert_eq!(desk.version_at(&id, version).unwrap().difference.text, "hello!");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let home = session.library.home;
+    let (id, opened, _) = opened(&desk, &home, "hello").await;
+    let nobody = ItemId("nobody".to_owned());
+    assert!(desk.open_note(&nobody, Box::new(drop)).await.is_err());
+    assert!(desk.push(&id, insertion(opened.version, 9, "!", 9)).is_err());
+    assert!(desk.set_sharing(&home, vec!["ws://unknown".to_owned()]).is_err());
+    assert!(desk.set_trashed(&home, true).is_err());
+    assert!(desk.rename(&id, &"x".repeat(1000)).is_err());
+    let link =
+        |link: &str| OpenLink { link: link.to_owned(), target: LinkKind::Item, parent: None };
+    assert!(desk.open_link(link("https://example.org")).await.is_err());
+    assert_eq!(text(&desk, &id).await, "hello");
+}
