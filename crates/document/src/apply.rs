@@ -179,6 +179,14 @@ impl Document {
         if seq > u64::from(last) + 1 {
             return Err(RefusedReason::SkippedSeq { seq, last: last.into() });
         }
+        // Automerge takes such a change in and cannot load its own save then. Most name the change
+        // before directly, so that looking for it is seldom.
+        if let Some(own) = self.graph.by_seq(actor, last)
+            && !incoming.deps.contains(&own)
+            && self.graph.since(&incoming.deps).contains(&own)
+        {
+            return Err(RefusedReason::UnseenOwn { seq });
+        }
         let before = incoming.deps.iter().map(|dep| self.graph.max_op(*dep)).max().unwrap_or(0);
         let before = before.max(self.graph.actor_max_op(actor));
         if start_op <= u64::from(before) {
@@ -230,4 +238,52 @@ struct Incoming<'a> {
     time: i64,
     message: Option<&'a str>,
     extra: &'a [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        actor::{ActorId, Actors},
+        change::{ChangeEncoder, ChangeHeader},
+        object::ObjId,
+        transaction::CommitOptions,
+    };
+
+    fn commit(doc: &mut Document, actor: u8) -> ChangeHash {
+        let mut transaction = doc.transaction(&ActorId::new(&[actor]));
+        transaction.put(ObjId::ROOT, "n", i64::from(actor)).unwrap();
+        transaction.commit(CommitOptions::default()).unwrap()
+    }
+
+    /// An empty change that no program would make.
+    fn forged(actor: u8, seq: u64, start_op: u32, deps: &[ChangeHash]) -> Change {
+        let mut actors = Actors::default();
+        let actor = actors.intern(&ActorId::new(&[actor]));
+        let (time, message, extra) = (0, None, &[][..]);
+        let header = ChangeHeader { deps, actor, seq, start_op, time, message, extra };
+        let mut encoder = ChangeEncoder::default();
+        encoder.encode(&header, &actors, &[]);
+        Change::from_encoder(&encoder)
+    }
+
+    #[test]
+    fn forged_changes_are_refused_and_leave_the_document_as_it_was() {
+        let mut doc = Document::new();
+        let first = commit(&mut doc, 9);
+        let own = commit(&mut doc, 1);
+        let before = doc.save();
+        for (change, reason) in [
+            (forged(1, 2, 9, &[first]), RefusedReason::UnseenOwn { seq: 2 }),
+            (forged(1, 3, 9, &[own]), RefusedReason::SkippedSeq { seq: 3, last: 1 }),
+            (forged(1, 1, 9, &[own]), RefusedReason::ReusedSeq { seq: 1 }),
+            (forged(2, 1, 2, &[own]), RefusedReason::StartOpTooLow { start_op: 2, max_op: 2 }),
+        ] {
+            let error = doc.apply([change], &mut PatchLog::inactive()).unwrap_err();
+            assert_eq!(error.reason, reason);
+            assert_eq!(doc.save(), before);
+        }
+        assert_eq!(doc.refused().len(), 4);
+        doc.apply([forged(1, 2, 9, &[own])], &mut PatchLog::inactive()).unwrap();
+    }
 }

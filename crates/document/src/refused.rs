@@ -28,6 +28,12 @@ pub enum RefusedReason {
         /// The actor's last.
         last: u64,
     },
+    /// It does not follow its actor's change before it.
+    #[error("change {seq} of an actor does not follow the actor's change before")]
+    UnseenOwn {
+        /// The number.
+        seq: u64,
+    },
     /// Its operations are not numbered above those that it follows.
     #[error("operations start at {start_op}, which is not above {max_op}")]
     StartOpTooLow {

@@ -65,6 +65,12 @@ impl Value {
     }
 }
 
+impl From<ScalarValue> for Value {
+    fn from(value: ScalarValue) -> Self {
+        Self::Scalar(value)
+    }
+}
+
 /// Where in an object: a key of a map or an index in a sequence.
 ///
 /// An index in a text is in UTF-16 code units, as JavaScript counts, unless it names a unit.

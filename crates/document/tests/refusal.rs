@@ -1,0 +1,43 @@
+//! Changes that no program should have made: refused, kept, and the document as before.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
+use rejoin_document::{
+    ActorId, Change, CommitOptions, Document, ObjId, PatchLog, RefusedReason, ScalarValue,
+};
+
+fn put(doc: &mut Document, actor: u8, key: &str, value: i64) -> Change {
+    let mut transaction = doc.transaction(&ActorId::new(&[actor]));
+    transaction.put(ObjId::ROOT, key, value).unwrap();
+    let hash = transaction.commit(CommitOptions::default()).unwrap();
+    doc.change(&hash).unwrap()
+}
+
+fn refusal(doc: &mut Document, change: &Change) -> RefusedReason {
+    let before = (doc.heads().to_vec(), doc.save(), doc.view().nested(ObjId::ROOT));
+    let mut log = PatchLog::active(rejoin_document::TextUnit::Utf16);
+    let error = doc.apply([change.clone()], &mut log).unwrap_err();
+    assert_eq!(error.hash, change.hash());
+    assert_eq!((doc.heads().to_vec(), doc.save(), doc.view().nested(ObjId::ROOT)), before);
+    assert!(log.take().is_empty());
+    assert!(doc.refused().iter().any(|refused| refused.change == *change));
+    // Asked again it is passed over, as it is known to be refused.
+    doc.apply([change.clone()], &mut PatchLog::inactive()).unwrap();
+    error.reason
+}
+
+#[test]
+fn an_actor_that_two_programs_continued() {
+    let mut doc = Document::new();
+    put(&mut doc, 1, "a", 1);
+    let mut copied_profile = doc.fork();
+    put(&mut doc, 1, "b", 2);
+    let reused = put(&mut copied_profile, 1, "b", 3);
+    assert_eq!(refusal(&mut doc, &reused), RefusedReason::ReusedSeq { seq: 2 });
+    // What follows it waits, and everything else goes on.
+    let next = put(&mut copied_profile, 2, "c", 4);
+    doc.apply([next], &mut PatchLog::inactive()).unwrap();
+    assert_eq!(doc.queued(), 1);
+    put(&mut doc, 3, "d", 5);
+    assert_eq!(doc.view().get(ObjId::ROOT, "b").unwrap(), Some(ScalarValue::Int(2).into()));
+}
