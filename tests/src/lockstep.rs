@@ -557,7 +557,9 @@ impl Session {
         let wide = subject::has_wide_elements(&ours.view(), &obj.to_string());
         let before = ours.change_count();
         let done = subject::update_text(ours, &ActorId::new(&actor), &obj.to_string(), &new);
-        if theirs.is_err() || done.is_err() {
+        // Over elements of several characters Automerge's diff can miss the text that it was given,
+        // or fail; ours keeps or replaces them whole.
+        if done.is_err() || (theirs.is_err() && !wide) {
             return if theirs.is_err() && done.is_err() {
                 Ok(())
             } else {
@@ -566,8 +568,6 @@ impl Session {
         }
         let made = ours.changes().split_off(before);
         let operations: usize = made.iter().map(rejoin_document::Change::op_count).sum();
-        // Over elements of several characters Automerge's diff can miss the text that it was given,
-        // and ours keeps or replaces them whole.
         if wanted == new && !wide && operations > pending {
             return Err(format!(
                 "update_text {old:?} -> {new:?} took us {operations} operations, automerge {pending}"

@@ -85,15 +85,12 @@ impl Engine for Rejoin {
     }
 
     fn since(&mut self, version: &Vec<ChangeHash>) -> Vec<u8> {
-        self.doc.save_since(version)
+        self.doc.bundle_since(version).unwrap_or_default()
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut changes = Vec::new();
-        for chunk in crate::files::chunks(bytes) {
-            changes.push(Change::parse(chunk)?);
-        }
-        Ok(self.doc.apply(changes, &mut PatchLog::inactive())?)
+        self.doc.load_incremental(bytes, &mut PatchLog::inactive())?;
+        Ok(())
     }
 
     fn edit_and_send(&mut self, patch: &Patch) -> Vec<u8> {
