@@ -39,8 +39,8 @@ async fn script(command: &str, arguments: Vec<String>, server: &Server) {
     node.env("REJOIN_TEST_SERVER", url(server)).stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || node.output()).await;
     let output = output.expect("it runs").expect("node is needed for the tests against JavaScript");
-    println!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use rejoin_document::{Document, ObjId, ObjType, TextUnit, Value};
-use rejoin_repo::{Destination, DocumentHandle, DocumentId, Repo};
+use rejoin_repo::{Destination, DocumentHandle, DocumentId, PublishMode, Repo};
 use rejoin_server::{Server, ServerOptions};
 use rejoin_storage::MemoryStore;
 use std::future::Future;
@@ -53,6 +53,7 @@ pub(crate) async fn find(repo: &Repo, id: &DocumentId) -> DocumentHandle {
     let found = async {
         loop {
             if let Ok(found) = repo.find(id).await {
+                found.set_mode(PublishMode::Live);
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -64,6 +65,7 @@ pub(crate) async fn find(repo: &Repo, id: &DocumentId) -> DocumentHandle {
 /// A note with this text, on its way to the server at `url`.
 pub(crate) fn note(repo: &Repo, url: &str, text: &str) -> DocumentHandle {
     let note = repo.create();
+    note.set_mode(PublishMode::Live);
     note.change(None, |tx| {
         let content = tx.put_object(ObjId::ROOT, "content", ObjType::Text)?;
         tx.splice_text(content, 0, 0, text, TextUnit::Utf16)
