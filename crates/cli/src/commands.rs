@@ -12,6 +12,7 @@ mod increment;
 mod measure;
 mod merge;
 mod message;
+mod mirror;
 mod network;
 mod new;
 mod recover;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Get(get::Get),
     Message(message::Message),
     Measure(measure::Measure),
+    Mirror(mirror::Mirror),
 }
 
 impl Command {
@@ -75,6 +77,7 @@ impl Command {
             Command::Get(command) => command.run(),
             Command::Message(command) => command.run(),
             Command::Measure(command) => command.run(),
+            Command::Mirror(command) => command.run(),
         }
     }
 }

@@ -15,12 +15,16 @@ use crate::planner::Disk;
 /// times coarsely.
 const RECENT: Duration = Duration::from_secs(2);
 
+/// A file that was written so short ago may still be in the middle of it.
+const UNREST: Duration = Duration::from_millis(100);
+
 /// A folder whose files are notes.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
     disk: Disk,
     stamps: BTreeMap<FilePath, Stamp>,
+    is_at_rest: bool,
 }
 
 /// By what a file that has not changed is known.
@@ -75,7 +79,8 @@ impl Folder {
     /// When it is not there, or no longer marked.
     pub fn open(root: &Path) -> Result<Self, FolderError> {
         let root = root.canonicalize().map_err(|_| FolderError::Vanished(root.to_owned()))?;
-        let folder = Self { root, disk: Disk::default(), stamps: BTreeMap::new() };
+        let (disk, stamps) = (Disk::default(), BTreeMap::new());
+        let folder = Self { root, disk, stamps, is_at_rest: true };
         folder.check_marker()?;
         Ok(folder)
     }
@@ -106,10 +111,14 @@ impl Folder {
         let mut stamps = BTreeMap::new();
         let mut files = BTreeMap::new();
         let now = SystemTime::now();
+        self.is_at_rest = true;
         for (path, metadata) in found {
             let stamp =
                 Stamp { length: metadata.len(), modified: metadata.modified().ok(), read_at: now };
-            let known = self.stamps.remove(&path).filter(|known| known.is_still(&stamp));
+            let known = self.stamps.remove(&path);
+            let is_other = known.as_ref().is_none_or(|known| known.modified != stamp.modified);
+            self.is_at_rest &= !is_other || !stamp.is_fresh();
+            let known = known.filter(|known| known.is_still(&stamp));
             let (stamp, read) = match (known, self.disk.files.remove(&path)) {
                 (Some(known), Some(read)) => (known, read),
                 _ => (stamp, read(&self.root.join(path.as_str()), &metadata)),
@@ -122,6 +131,17 @@ impl Folder {
         // What vanished while it was read is not there to be believed either.
         self.check_marker()?;
         Ok(&self.disk)
+    }
+
+    /// What the last scan found.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Whether the last scan met no file that was written a moment ago. What it met then may be
+    /// half of a text.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_at_rest
     }
 
     fn walk(
@@ -304,6 +324,11 @@ impl Folder {
 }
 
 impl Stamp {
+    fn is_fresh(&self) -> bool {
+        let age = self.modified.and_then(|modified| self.read_at.duration_since(modified).ok());
+        age.is_some_and(|age| age < UNREST)
+    }
+
     fn is_still(&self, now: &Self) -> bool {
         let is_old = now.modified.is_some_and(|modified| {
             self.read_at.duration_since(modified).is_ok_and(|age| age > RECENT)

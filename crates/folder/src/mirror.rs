@@ -17,11 +17,13 @@ use crate::file_text::LeftAlone;
 use crate::memory::{Memory, NoteId};
 use crate::memory_store::MemoryStore;
 use crate::notebook::{Notebook, NotebookError};
-use crate::planner::{Action, NoteNow, PlanOptions, plan};
+use crate::planner::{Action, NoteNow, Notes, PlanOptions, plan};
 
 /// Files come to rest for so long before they are looked at: a program that saves in several steps
 /// has done so then.
 const REST: Duration = Duration::from_millis(120);
+/// But no longer than this, as some programs never rest.
+const RESTLESS: Duration = Duration::from_secs(2);
 /// A folder that cannot be used now is tried again after this.
 const RETRY: Duration = Duration::from_secs(5);
 /// Plans that follow one another at once; what is left then waits for the next occasion.
@@ -136,6 +138,7 @@ impl Mirror {
             status: sender,
             gone: Vec::new(),
             deletions_confirmed: false,
+            restless_since: None,
         };
         let task = tokio::spawn(worker.run(touched, received, watcher));
         Ok(Self { status, orders, task })
@@ -206,6 +209,8 @@ struct Worker {
     /// When notes were trashed because their file went.
     gone: Vec<Instant>,
     deletions_confirmed: bool,
+    /// Since when files are met that were written a moment ago.
+    restless_since: Option<Instant>,
 }
 
 /// Why a round of work ended early.
@@ -229,7 +234,8 @@ impl Worker {
         let changed = self.notebook.changed();
         loop {
             let again = self.work();
-            let retry = tokio::time::sleep(RETRY);
+            let is_resting = self.restless_since.is_none();
+            let retry = tokio::time::sleep(if is_resting { RETRY } else { REST });
             tokio::select! {
                 () = touched.notified() => {}
                 () = changed.notified() => {}
@@ -243,7 +249,10 @@ impl Worker {
                 },
             }
             // Until nothing has happened for a moment: what is half done is not looked at.
-            while tokio::time::timeout(REST, touched.notified()).await.is_ok() {}
+            let began = Instant::now();
+            while began.elapsed() < RESTLESS
+                && tokio::time::timeout(REST, touched.notified()).await.is_ok()
+            {}
         }
     }
 
@@ -268,7 +277,6 @@ impl Worker {
                 }
             }
         }
-        self.deletions_confirmed = false;
         let again = !next.is_in_step;
         self.status.send_if_modified(|status| {
             let is_new = *status != next;
@@ -280,23 +288,35 @@ impl Worker {
 
     /// One plan, carried out; `true` when there is nothing more to do.
     fn round(&mut self, status: &mut MirrorStatus) -> Result<bool, RoundError> {
-        let disk = self.folder.scan()?;
-        let Some(notes) = self.notebook.read() else {
+        self.folder.scan()?;
+        if self.folder.is_at_rest() {
+            self.restless_since = None;
+        } else {
+            let since = *self.restless_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < RESTLESS {
+                return Ok(true);
+            }
+        }
+        let Some(now) = self.notebook.read() else {
             status.paused = Some(Paused::Waiting);
             return Ok(true);
         };
+        let remembered = self.memory.notes.keys();
+        let departed = remembered.filter(|note| !self.notebook.lists(note)).cloned().collect();
+        let notes = Notes { now, departed };
         self.gone.retain(|at| at.elapsed() < MINUTE);
         let options = PlanOptions {
             gone_lately: self.gone.len(),
             deletions_confirmed: self.deletions_confirmed,
         };
-        let plan = plan(disk, &notes, &self.memory, options);
+        let plan = plan(self.folder.disk(), &notes, &self.memory, options);
         status.left_alone = plan.left_alone;
         if let Some(count) = plan.too_many_gone {
             status.paused = Some(Paused::ManyGone(count));
             return Ok(true);
         }
         let is_done = plan.actions.is_empty();
+        self.deletions_confirmed &= !is_done;
         for action in &plan.actions {
             self.perform(action, &notes, status)?;
         }
@@ -307,10 +327,19 @@ impl Worker {
     fn perform(
         &mut self,
         action: &Action,
-        notes: &BTreeMap<NoteId, NoteNow>,
+        notes: &Notes,
         status: &mut MirrorStatus,
     ) -> Result<(), RoundError> {
-        let now = |note: &NoteId| notes.get(note).cloned().ok_or(NotebookError::Changed);
+        let departed = match action {
+            Action::Rename { note, .. } if notes.departed.contains(note) => {
+                self.memory.notes.get(note).map(NoteNow::departed)
+            }
+            _ => None,
+        };
+        let now = |note: &NoteId| {
+            let now = departed.as_ref().or_else(|| notes.now.get(note));
+            now.cloned().ok_or(NotebookError::Changed)
+        };
         match action {
             Action::Edit { note, changes, review, .. } => {
                 let before = now(note)?;

@@ -74,6 +74,11 @@ impl Notebook {
         }
     }
 
+    /// Whether the note was listed anywhere at the last [`Notebook::read`].
+    pub(crate) fn lists(&self, note: &NoteId) -> bool {
+        self.places.contains_key(note)
+    }
+
     /// What is rung when any of the documents changes.
     pub(crate) fn changed(&self) -> Arc<Notify> {
         self.changed.clone()
@@ -85,13 +90,13 @@ impl Notebook {
         let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
         let (root, trash) = (self.root.url().to_string(), self.trash.url().to_string());
         let mut waiting = vec![root.clone(), trash.clone()];
-        let mut used = BTreeSet::new();
+        let mut used: BTreeSet<String> = BTreeSet::new();
         while let Some(url) = waiting.pop() {
             if folders.contains_key(&url) {
                 continue;
             }
             let id = document_of(&url)?;
-            used.insert(id.clone());
+            used.insert(id.to_string());
             let read = self.open(&id).handle.read(|document| folder::read(&document.view()));
             let read = read.ok().flatten()?;
             let inner = read.entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
@@ -109,7 +114,7 @@ impl Notebook {
         {
             self.read_nodes(nodes, &folder, &[], is_trashed, &mut notes, &mut used);
         }
-        self.open.retain(|id, _| used.contains(id));
+        self.open.retain(|id, _| used.contains(id.as_str()));
         Some(notes)
     }
 
@@ -120,7 +125,7 @@ impl Notebook {
         path: &[String],
         is_trashed: bool,
         notes: &mut BTreeMap<NoteId, NoteNow>,
-        used: &mut BTreeSet<DocumentId>,
+        used: &mut BTreeSet<String>,
     ) {
         for node in nodes {
             let Some(id) = document_of(&node.entry.url) else { continue };
@@ -137,7 +142,7 @@ impl Notebook {
                     self.read_nodes(&node.children, &id, &inner, is_trashed, notes, used);
                 }
                 EntryKind::Note => {
-                    used.insert(id.clone());
+                    used.insert(id.to_string());
                     let note = NoteId(id.to_string());
                     self.places.insert(note.clone(), (folder.clone(), node.entry.clone()));
                     if let Some(text) = self.text(&id) {
@@ -172,8 +177,12 @@ impl Notebook {
     }
 
     fn open(&mut self, id: &DocumentId) -> &mut Open {
-        let (repo, changed) = (&self.repo, &self.changed);
+        let (repo, root, changed) = (&self.repo, &self.root, &self.changed);
         self.open.entry(id.clone()).or_insert_with(|| {
+            // What is in the folder goes where the folder goes, and is looked for there.
+            if repo.shared_with(id).is_empty() {
+                repo.share(id, repo.shared_with(root));
+            }
             let handle = repo.open(id);
             let (mut events, changed) = (handle.subscribe(), changed.clone());
             let listener = tokio::spawn(async move {
@@ -230,7 +239,6 @@ impl Notebook {
         let folder = if is_trashed { self.trash.clone() } else { self.folder(folders)? };
         let handle = self.repo.create();
         handle.change(None, |tx| Note::create(tx, text))??;
-        self.repo.share(handle.id(), self.repo.shared_with(&self.root));
         let entry = entry(name, EntryKind::Note, &handle);
         self.list(&folder, &entry)?;
         let note = NoteId(handle.id().to_string());
@@ -278,7 +286,6 @@ impl Notebook {
             let title = &folders[depth - 1];
             let handle = self.repo.create();
             handle.change(None, |tx| folder::create(tx, title))??;
-            self.repo.share(handle.id(), self.repo.shared_with(&self.root));
             self.open(handle.id());
             self.list(&at, &entry(title, EntryKind::Folder, &handle))?;
             at = handle.id().clone();

@@ -37,6 +37,15 @@ pub struct NoteNow {
     pub is_trashed: bool,
 }
 
+impl NoteNow {
+    /// What counts as the state of a note that is no longer in the folder: its file goes to the
+    /// trash, where it stays.
+    pub(crate) fn departed(remembered: &Remembered) -> Self {
+        let title = remembered.title.clone();
+        Self { text: String::new(), title, folders: Vec::new(), is_trashed: true }
+    }
+}
+
 /// One thing to do. Those for a file name what it must hold; when it does not, a new plan is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -121,6 +130,15 @@ pub struct Plan {
     pub too_many_gone: Option<usize>,
 }
 
+/// The notes, as they are now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Notes {
+    /// Those that are here.
+    pub now: BTreeMap<NoteId, NoteNow>,
+    /// Those that are no longer listed in the folder: somebody took them out of it.
+    pub departed: BTreeSet<NoteId>,
+}
+
 /// What a plan may assume beside files and notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PlanOptions {
@@ -134,12 +152,8 @@ pub struct PlanOptions {
 const MANY: usize = 20;
 
 /// Compares files and notes with what is remembered.
-pub fn plan(
-    disk: &Disk,
-    notes: &BTreeMap<NoteId, NoteNow>,
-    memory: &Memory,
-    options: PlanOptions,
-) -> Plan {
+pub fn plan(disk: &Disk, notes: &Notes, memory: &Memory, options: PlanOptions) -> Plan {
+    let Notes { now: notes, departed } = notes;
     let matched = matching::match_files(disk, notes, memory);
     let mut plan = Plan::default();
     for (path, file) in &disk.files {
@@ -164,6 +178,17 @@ pub fn plan(
         let (Some(now), Some(Ok(read))) = (notes.get(note), disk.files.get(path)) else { continue };
         let remembered = memory.notes.get(note);
         plan_file(note, now, path, read, remembered, &mut taken, &mut plan.actions);
+    }
+    for note in departed {
+        let (Some(path), Some(remembered)) = (matched.files.get(note), memory.notes.get(note))
+        else {
+            continue;
+        };
+        if !path.is_trash() {
+            let to = free_path(&NoteNow::departed(remembered), &mut taken);
+            let (note, from) = (note.clone(), path.clone());
+            plan.actions.push(Action::Rename { note, from, to });
+        }
     }
     for (note, now) in notes {
         let wanted = match memory.notes.get(note) {

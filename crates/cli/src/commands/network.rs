@@ -70,10 +70,9 @@ impl Server {
     /// Connects; fails if that does not succeed at once.
     pub(crate) async fn connect(url: &str, arguments: &ServerArguments) -> Result<Server> {
         let _progress = Progress::begin(format!("connecting to {url}"));
-        let roots = arguments.tls_roots.as_deref();
         let peer = format!("rejoin-cli-{}", uuid::Uuid::new_v4());
         let options = RepoOptions {
-            tls: roots.map(ClientTls::from_file).transpose()?,
+            tls: arguments.tls()?,
             peer: Some(PeerId::new(&peer)?),
             ..RepoOptions::default()
         };
@@ -148,7 +147,13 @@ impl Server {
 }
 
 impl ServerArguments {
-    fn token(&self) -> Result<Option<String>> {
+    /// Which servers to believe at wss, if not those of the system.
+    pub(crate) fn tls(&self) -> Result<Option<ClientTls>> {
+        Ok(self.tls_roots.as_deref().map(ClientTls::from_file).transpose()?)
+    }
+
+    /// The token to show, if there is one.
+    pub(crate) fn token(&self) -> Result<Option<String>> {
         let Some(path) = &self.token_file else { return Ok(None) };
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         Ok(text.lines().next().map(|line| line.trim().to_owned()))

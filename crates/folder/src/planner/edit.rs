@@ -51,8 +51,10 @@ pub(crate) fn without_base(read: &str, now: &str) -> ChangeSet {
 fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<(&'a HeldText, bool)> {
     let newest = remembered.newest()?;
     // Who writes a file piece by piece is seen with a piece. The rest is not an edit of the text
-    // before the piece. What only adds to the newest text removes nothing in any case.
-    if read.starts_with(&newest.text) && (newest.by_others || !newest.text.is_empty()) {
+    // before the piece. What only adds to the newest text removes nothing in any case. An empty file
+    // is one that was cut off.
+    let adds = read.starts_with(&newest.text) && (newest.by_others || !newest.text.is_empty());
+    if adds || read.is_empty() {
         return Some((newest, true));
     }
     let last = remembered.texts.len() - 1;

@@ -13,6 +13,7 @@ use super::*;
 struct World {
     files: BTreeMap<FilePath, Vec<u8>>,
     notes: BTreeMap<NoteId, NoteNow>,
+    departed: BTreeSet<NoteId>,
     memory: Memory,
     /// All texts that each note ever had.
     history: BTreeMap<NoteId, Vec<String>>,
@@ -42,7 +43,12 @@ impl World {
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.disk(), &self.notes, &self.memory, PlanOptions::default())
+        self.plan_with(PlanOptions::default())
+    }
+
+    fn plan_with(&self, options: PlanOptions) -> Plan {
+        let notes = Notes { now: self.notes.clone(), departed: self.departed.clone() };
+        plan(&self.disk(), &notes, &self.memory, options)
     }
 
     fn add(&mut self, id: &str, now: NoteNow) -> NoteId {
@@ -297,8 +303,7 @@ fn many_files_that_go_at_once_are_no_order_to_delete() {
     let plan = world.plan();
     assert_eq!((plan.too_many_gone, plan.actions.len()), (Some(30), 0));
     let options = PlanOptions { deletions_confirmed: true, ..PlanOptions::default() };
-    let plan = super::plan(&world.disk(), &world.notes, &world.memory, options);
-    assert_eq!(plan.actions.len(), 30);
+    assert_eq!(world.plan_with(options).actions.len(), 30);
 }
 
 #[test]
@@ -317,8 +322,32 @@ fn ids_bring_notes_and_files_together_without_memory() {
     world.save("Elsewhere.md", "one\nthree\n");
     let mut disk = world.disk();
     disk.ids.insert(path("Elsewhere.md"), NoteId("a".into()));
-    let plan = super::plan(&disk, &world.notes, &world.memory, PlanOptions::default());
+    let notes = Notes { now: world.notes.clone(), departed: BTreeSet::new() };
+    let plan = plan(&disk, &notes, &world.memory, PlanOptions::default());
     assert!(matches!(&plan.actions[..], [Action::Edit { review: true, .. }, Action::Adopt { .. }]));
+}
+
+#[test]
+fn a_note_that_others_took_out_of_the_folder_leaves_its_file_in_the_trash() {
+    let mut world = World::default();
+    let id = world.add("a", note("words", "Trip", &["Work"]));
+    world.settle();
+    let now = world.notes.remove(&id).unwrap();
+    assert!(world.plan().actions.is_empty(), "it may only not have been read yet");
+    world.departed.insert(id.clone());
+    let plan = world.plan();
+    let [Action::Rename { from, to, .. }] = &plan.actions[..] else { panic!("{plan:?}") };
+    assert_eq!((from.as_str(), to.as_str()), ("Work/Trip.md", ".trash/Trip.md"));
+    let bytes = world.files.remove(from).unwrap();
+    world.files.insert(to.clone(), bytes);
+    let gone = NoteNow::departed(&world.memory.notes[&id]);
+    world.memory.record(&plan.actions[0], &id, &gone);
+    assert!(world.plan().actions.is_empty());
+    // It comes back.
+    world.departed.clear();
+    world.notes.insert(id, now);
+    world.settle();
+    assert_eq!(world.file("Work/Trip.md"), "words");
 }
 
 /// A random run: programs save, peers write, things move, the process ends in the middle.
