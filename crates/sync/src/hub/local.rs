@@ -43,6 +43,7 @@ impl Hub {
             return;
         }
         slot.document = content;
+        let pending = std::mem::take(&mut slot.pending);
         self.set_phase(document, Phase::Ready);
         self.timers.clear(&Timer::Request(document.clone()));
         self.watch_idleness(document, now);
@@ -50,6 +51,7 @@ impl Hub {
         self.tell(document, DocumentEvent::Ready);
         self.announce(document);
         self.queue_news_for_all(document);
+        self.process_pending(document, pending, now);
     }
 
     /// Opens a document for somebody who will listen to it, from memory, disk or peers. Each call

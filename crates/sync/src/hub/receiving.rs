@@ -325,6 +325,17 @@ impl Hub {
             self.announce(document);
             self.queue_news_for_all(document);
         }
+        self.process_pending(document, pending, now);
+        self.answer_or_ask(document, now);
+    }
+
+    /// Takes in what has waited for the disk.
+    pub(super) fn process_pending(
+        &mut self,
+        document: &DocumentId,
+        pending: Vec<Pending>,
+        now: Now,
+    ) {
         for Pending { connection, is_request, data } in pending {
             let Some(peer) =
                 self.connections.get(&connection).and_then(|open| open.peer().cloned())
@@ -333,7 +344,6 @@ impl Hub {
             };
             self.process(document, connection, &peer, is_request, &data, now);
         }
-        self.answer_or_ask(document, now);
     }
 
     /// Gives a session that has not begun what the disk knows of its peer.
