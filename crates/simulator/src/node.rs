@@ -118,8 +118,15 @@ impl Node {
     }
 
     /// What the disk has of a document, as a hub is told.
-    pub(crate) fn read(&mut self, document: &DocumentId) -> Result<Box<StoredDocument>, String> {
+    pub(crate) fn read(
+        &mut self,
+        document: &DocumentId,
+        failed: bool,
+    ) -> Result<Box<StoredDocument>, String> {
         self.loading -= 1;
+        if failed {
+            return Err("the disk could not be read".into());
+        }
         read(&self.disk, document).map(Box::new)
     }
 

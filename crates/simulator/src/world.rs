@@ -124,8 +124,9 @@ impl World {
                 self.tell(process, event);
             }
             Happening::Loaded { process, load, document } => {
+                let fails = self.random.one_in(25);
                 if let Some(node) = self.alive(process) {
-                    let result = node.read(&document);
+                    let result = node.read(&document, fails);
                     self.tell(process, Event::Loaded { load, result });
                 }
             }
