@@ -296,21 +296,21 @@ fn measure_with<E: Engine>(
             let (ms, text) =
                 processor_ms(|| E::load(&bytes, Trust::Verify, 2).map(|doc| (doc.text(), doc)));
             report("ms", ms);
-            ensure!(text?.0 == trace::read("automerge-paper")?.end, "another text");
+            ensure!(text?.0 == files::end_text(files, "automerge-paper")?, "another text");
         }
         "open" => {
             let bytes = std::fs::read(files::path(engine, files, "automerge-paper", argument))?;
             let (ms, text) =
                 processor_ms(|| E::load(&bytes, Trust::Own, 2).map(|doc| (doc.text(), doc)));
             report("ms", ms);
-            ensure!(text?.0 == trace::read("automerge-paper")?.end, "another text");
+            ensure!(text?.0 == files::end_text(files, "automerge-paper")?, "another text");
         }
         "batch" => {
             let bytes =
                 std::fs::read(files::path("automerge", files, "automerge-paper", argument))?;
             let (ms, text) = processor_ms(|| apply_batch(&bytes));
             report("ms", ms);
-            ensure!(text? == trace::read("automerge-paper")?.end, "another text");
+            ensure!(text? == files::end_text(files, "automerge-paper")?, "another text");
         }
         "receive" => report("us", receive::<E>(engine, argument, files)?),
         "save" => {

@@ -57,6 +57,7 @@ fn prepare_with<E: Engine>(engine: &str, files: &Path) -> Result<E> {
         document.replay(&trace.patches, true);
         ensure!(document.text() == trace.end, "{engine} {name}: another text");
         std::fs::write(path(engine, files, name, "commits"), document.save())?;
+        std::fs::write(path("trace", files, name, "end"), &trace.end)?;
         paper = paper.or(Some(document));
         // yrs takes minutes for one transaction over a whole trace.
         if name == "automerge-paper" && engine != "yrs" {
@@ -89,6 +90,11 @@ pub fn note_text(note: usize) -> String {
     }
     text.truncate(NOTE_LENGTH);
     text
+}
+
+/// The text at the end of a trace whose documents are loaded.
+pub fn end_text(files: &Path, name: &str) -> Result<String> {
+    Ok(std::fs::read_to_string(path("trace", files, name, "end"))?)
 }
 
 /// Where a library's document lies.
