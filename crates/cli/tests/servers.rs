@@ -41,6 +41,9 @@ async fn two_files_meet_on_a_server() {
     assert_eq!((done.code, last_line(&done)), (0, "saved on the server"));
     let link = done.out.trim();
     assert!(link.starts_with("automerge:"), "{link}");
+    // What the server has long had is said to be saved too.
+    let done = desk.run(&["sync", "a", &url, "--doc", link]);
+    assert_eq!((done.code, last_line(&done)), (0, "saved on the server"));
 
     desk.ok(&["get", link, "--server", &url, "-o", "b"]);
     assert_eq!(desk.heads("a"), desk.heads("b"));

@@ -1,7 +1,9 @@
 //! What leaves: frames at once while there is room, news of documents as there is.
 
+use std::time::Duration;
+
 use super::{
-    Hub,
+    Hub, Timer,
     connection::{Connection, Stage},
     slot::{PeerKnowledge, Phase},
 };
@@ -16,6 +18,10 @@ const WINDOW_BYTES: usize = 256 << 10;
 /// So many frames that cannot wait as names may wait for a slow peer.
 const MAX_WAITING_FRAMES: usize = 4096;
 const MAX_WAITING_BYTES: usize = 4 << 20;
+/// A peer that has not answered so many messages of a document hears of it now and then only, so
+/// that whoever writes without pause sends many changes in a message instead of many messages.
+const MAX_UNANSWERED: usize = 16;
+const PACE: Duration = Duration::from_millis(100);
 
 impl Connection {
     fn has_room(&self) -> bool {
@@ -73,7 +79,8 @@ impl Hub {
         for (id, session) in &mut slot.sessions {
             let asked = only.is_none_or(|only| only == *id)
                 && self.connections.get(id).is_some_and(|open| open.subscriptions.contains(own));
-            if asked && session.reported.as_ref() != Some(&slot.disk.heads) {
+            let is_news = session.reported.as_deref().unwrap_or_default() != slot.disk.heads;
+            if asked && is_news {
                 session.report_due = true;
                 due.push(*id);
             }
@@ -127,7 +134,7 @@ impl Hub {
         }
         for message in [
             self.unavailable_message(document, id, &target),
-            self.sync_message(document, id, &target),
+            self.sync_message(document, id, &target, now),
             self.durable_message(document, id, &target, now),
         ]
         .into_iter()
@@ -154,6 +161,7 @@ impl Hub {
         document: &DocumentId,
         id: ConnectionId,
         target: &PeerId,
+        now: Now,
     ) -> Option<WireMessage> {
         let slot = self.slots.get_mut(document)?;
         let session = slot.sessions.get_mut(&id)?;
@@ -169,10 +177,16 @@ impl Hub {
         if !may_speak || session.problem.is_some() {
             return None;
         }
+        if session.unanswered >= MAX_UNANSWERED && session.paced_until > now.elapsed {
+            self.timers.set_if_unset(Timer::Pace(document.clone()), session.paced_until);
+            return None;
+        }
         let is_request = is_absent
             && session.state.shared_heads().is_empty()
             && session.knowledge == PeerKnowledge::Unknown;
         let data = generate_sync_message(&slot.document, &mut session.state)?.encode();
+        session.unanswered += 1;
+        session.paced_until = now.elapsed + PACE;
         let message = self.message(document, target, data);
         Some(match is_request {
             true => WireMessage::Request(message),

@@ -152,6 +152,7 @@ impl Hub {
                 .map_err(|error| error.to_string())
         });
         session.heard_at = Some(now.unix_ms);
+        session.unanswered = 0;
         if session.state.their_heads().is_some_and(|heads| !heads.is_empty()) {
             session.knowledge = PeerKnowledge::Has;
             session.asked = false;
@@ -178,6 +179,8 @@ impl Hub {
         }
         self.status_changed.insert(document.clone());
         self.queue_news(document, id);
+        // What was durable before this session began will not be written again.
+        self.report_durable(document, Some(id));
         self.answer_or_ask(document, now);
     }
 
