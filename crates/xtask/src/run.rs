@@ -1,12 +1,12 @@
 //! Opening the app: one window, or two people with a server between them.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::setup::{Purpose, setup};
-use crate::step::{cargo, output, program_step};
+use crate::step::{cargo, output, program_step, step};
 use crate::test::build_ui;
 
 /// Builds the app and opens it for a profile; returns when the window is closed.
@@ -25,18 +25,50 @@ pub(crate) fn run(profile: Option<&str>) -> Result<()> {
     program_step("app", &mut app)
 }
 
-/// Opens the windows of two people, Ana and Ben, and a server on this computer between them.
-/// Ends when the first window is closed.
+/// Opens the windows of two people, with the profiles `demo-ana` and `demo-ben`, and a server on this
+/// computer between them. Ends when both windows are closed.
 ///
 /// # Errors
 ///
 /// When the set-up, the build or one of the programs fails.
 pub(crate) fn demo() -> Result<()> {
+    const ADDRESS: &str = "127.0.0.1:3030";
     setup(Purpose::Run)?;
     build_ui()?;
     let packages = ["build", "--package", "rejoin-desktop", "--package", "rejoin-server"];
     program_step("app: build", &mut cargo(packages))?;
-    Ok(())
+    step("demo", || {
+        let mut server = Command::new(program_path("rejoin-server")?);
+        server.args(["--listen", ADDRESS, "--data"]).arg(target_folder()?.join("demo-server"));
+        let mut server = Running(server.spawn().context("starting rejoin-server")?);
+        eprintln!("The server's address, to be given in both windows: ws://{ADDRESS}");
+        let mut windows = Vec::new();
+        for profile in ["demo-ana", "demo-ben"] {
+            let mut app = Command::new(program_path("rejoin-desktop")?);
+            app.args(["--profile", profile]);
+            windows.push(Running(app.spawn().context("starting the app")?));
+        }
+        for window in &mut windows {
+            let status = window.0.wait()?;
+            ensure!(status.success(), "a window ended with {status}");
+        }
+        if let Some(status) = server.0.try_wait()? {
+            bail!("the server ended with {status}; is another program at {ADDRESS}?");
+        }
+        Ok(())
+    })
+}
+
+/// A program that does not outlive what it was started for.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as well.
+        if self.0.kill().is_ok() {
+            self.0.wait().ok();
+        }
+    }
 }
 
 fn program_path(name: &str) -> Result<PathBuf> {
