@@ -200,6 +200,7 @@ impl Hub {
             Timer::Dial(dialer) => self.dial_again(dialer),
             Timer::Greeting(connection) => self.greeting_due(connection, now),
             Timer::Publish(document) => self.publish(&document),
+            Timer::Pace(document) => self.queue_news_for_all(&document),
             Timer::Presence(document) => self.presence_due(&document, now),
             Timer::Request(document) => self.stop_waiting(&document),
             Timer::Reload(document) => self.load_again(&document),

@@ -282,7 +282,14 @@ impl Hub {
         self.slots.remove(document);
         self.wanted.remove(document);
         self.saving.states_changed.remove(document);
-        for timer in [Timer::Publish, Timer::Presence, Timer::Request, Timer::Reload, Timer::Idle] {
+        for timer in [
+            Timer::Publish,
+            Timer::Pace,
+            Timer::Presence,
+            Timer::Request,
+            Timer::Reload,
+            Timer::Idle,
+        ] {
             self.timers.clear(&timer(document.clone()));
         }
     }

@@ -109,6 +109,10 @@ pub(super) struct Session {
     pub(super) report_due: bool,
     /// The last heads that were reported as durable.
     pub(super) reported: Option<Vec<ChangeHash>>,
+    /// Sync messages that were sent since the peer's last one.
+    pub(super) unanswered: usize,
+    /// Until then a peer that does not answer is not told more.
+    pub(super) paced_until: Duration,
     /// When the peer last sent its heads, in milliseconds since 1970.
     pub(super) heard_at: Option<u64>,
     /// Why this session has ended although the connection goes on.
@@ -221,6 +225,8 @@ impl Session {
             unavailable_due: false,
             report_due: false,
             reported: None,
+            unanswered: 0,
+            paced_until: Duration::ZERO,
             heard_at: None,
             problem: None,
         }

@@ -20,6 +20,8 @@ pub(super) enum Timer {
     Greeting(ConnectionId),
     /// Publish what a document holds back.
     Publish(DocumentId),
+    /// Speak of a document to peers that do not answer.
+    Pace(DocumentId),
     /// Say that we are still there, and forget who is not.
     Presence(DocumentId),
     /// Stop waiting for peers that were asked for a document.

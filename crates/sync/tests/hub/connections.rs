@@ -85,6 +85,25 @@ fn many_changes_become_few_messages_while_the_socket_is_busy() {
 }
 
 #[test]
+fn a_peer_that_does_not_answer_hears_of_many_changes_in_few_messages() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    net.machines[server].is_disk_slow = true;
+    net.create(client, &id(1), "text");
+    net.act(client, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    for _ in 0..300 {
+        net.type_into(client, &id(1), "z");
+        net.advance(Duration::from_millis(1));
+    }
+    assert!(net.syncs(client, server) <= 20, "{} messages", net.syncs(client, server));
+    net.let_disk_answer(server);
+    net.advance(Duration::from_secs(1));
+    assert_eq!(net.text(server, &id(1)), net.text(client, &id(1)));
+}
+
+#[test]
 fn garbage_ends_its_connection_and_no_other() {
     let (mut net, server, client) = pair();
     net.inject(server, b"\xff garbage".to_vec());
