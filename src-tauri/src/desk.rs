@@ -157,12 +157,6 @@ impl Desk {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn arc(&self) -> Arc<Self> {
-        self.me
-            .upgrade()
-            .expect("invariant: a desk lives in the counted pointer that it was made in")
-    }
-
     fn keep_local(&self, state: &State) -> Result<(), BackendError> {
         self.file.write(&state.local)?;
         Ok(())

@@ -11,11 +11,12 @@ pub(crate) const MAIN: &str = "main";
 pub(crate) fn open(app: &AppHandle, folders: &ProfileFolders) -> tauri::Result<()> {
     let builder = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()));
     // Where nothing can be written the window still opens, to say so.
-    let builder = match std::fs::create_dir_all(folders.web_view()) {
-        Ok(()) => builder.data_directory(folders.web_view()),
-        Err(_) => builder.incognito(true),
-    };
+    let mut web_view = folders.web_view();
+    if std::fs::create_dir_all(&web_view).is_err() {
+        web_view = std::env::temp_dir().join(format!("rejoin-webview-{}", std::process::id()));
+    }
     let window = builder
+        .data_directory(web_view)
         .title("Rejoin")
         .inner_size(1280.0, 800.0)
         .min_inner_size(480.0, 400.0)

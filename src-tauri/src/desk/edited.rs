@@ -154,23 +154,6 @@ impl EditedNote {
         Ok(pushed)
     }
 
-    /// Makes the note's text another one on behalf of a window, by changing what differs.
-    ///
-    /// # Errors
-    ///
-    /// When the document refuses. Nothing is changed then.
-    pub(crate) fn replace(
-        &mut self,
-        document: &mut Document,
-        writing: Writing,
-        window: Option<WindowId>,
-        text: &str,
-    ) -> Result<(), EditError> {
-        self.catch_up(document);
-        let changes = ChangeSet::between(&self.note.text(&document.view()), text);
-        self.change(document, writing, window, &changes)
-    }
-
     /// Changes the note's text on behalf of a window, which hears of it as of a remote change.
     ///
     /// # Errors

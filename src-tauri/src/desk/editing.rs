@@ -16,8 +16,8 @@ use super::undoing::Before;
 use super::watching::Watch;
 use super::{Desk, Sink, State, now};
 use crate::port::{
-    AwaySummary, BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, OpenedNote,
-    PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin,
+    AwaySummary, BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, NoticeLevel,
+    OpenedNote, PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin,
 };
 
 /// How long the opening of a note waits for the disk.
@@ -242,8 +242,15 @@ impl Desk {
         if let Some(open) = state.open.get_mut(id)
             && open.status.as_ref() != Some(&status)
         {
+            let had_failed = matches!(&open.status, Some(before) if failure(before).is_some());
+            let message = failure(&status).filter(|_| !had_failed).map(str::to_owned);
             open.status = Some(status.clone());
             (open.sink)(NoteEvent::Status { status });
+            if let Some(message) = message {
+                let message =
+                    format!("This note could not be saved: {message}. It is tried again.");
+                state.notice(NoticeLevel::Error, message, Some(id.clone()));
+            }
         }
     }
 
@@ -354,6 +361,14 @@ impl Desk {
         let (inserted, deleted) = super::looking_back::size(&changes);
         let at = seen.iter().filter_map(|head| document.change_meta(head)).map(|c| c.time).max();
         Some(AwaySummary { since: at.unwrap_or_default() * 1000, authors, inserted, deleted })
+    }
+}
+
+/// Why the last write failed, if it did.
+fn failure(status: &NoteStatus) -> Option<&str> {
+    match &status.disk {
+        DiskState::Failed { message, .. } => Some(message),
+        _ => None,
     }
 }
 

@@ -177,7 +177,7 @@ async fn what_is_thrown_away_can_be_put_back_or_deleted() {
     assert_eq!((library().notes.len(), library().trash.len()), (0, 1));
     desk.set_trashed(&id, false).unwrap();
     let listed = library().folders.into_iter().find(|folder| folder.id == work).unwrap().items;
-    assert_eq!(listed, [id.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&id));
     desk.move_item(&id, &home, 0).unwrap();
     let listed = library().folders.into_iter().find(|folder| folder.id == home).unwrap().items;
     assert_eq!(listed, [id.clone(), work]);

@@ -14,7 +14,7 @@ use serde_json::Value;
 /// When nobody listens, or the answer is not HTTP with JSON.
 pub(crate) fn request(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(40)))?;
     let body = body.map(Value::to_string).unwrap_or_default();
     write!(
         stream,
