@@ -202,7 +202,10 @@ impl Folder {
             return Ok(());
         }
         let target = self.root.join(MARKER).join(path.as_str());
-        self.put(&target, format!("{}\n", note.0).as_bytes(), None)?;
+        let failed = |error| FolderError::Io { path: target.clone(), error };
+        fs::create_dir_all(target.parent().unwrap_or(&self.root)).map_err(failed)?;
+        // An id that is lost costs nothing while the notes are remembered, so it may come late.
+        fs::write(&target, format!("{}\n", note.0)).map_err(failed)?;
         self.disk.ids.insert(path.clone(), note.clone());
         Ok(())
     }
@@ -228,7 +231,7 @@ impl Folder {
     ) -> Result<Changed, FolderError> {
         self.check_marker()?;
         let Some(target) = self.target(path)? else { return Ok(Changed::NotAsExpected) };
-        self.put(&target, &FileText::encode(&text.text, text.form), Some(expected))
+        self.put(&target, &FileText::encode(&text.text, text.form), expected)
     }
 
     /// Gives a file another place, if nothing is there.
@@ -277,17 +280,15 @@ impl Folder {
         Ok(Some(self.root.join(path.as_str())))
     }
 
-    /// Writes a temporary file, makes it durable, and puts it in its place. `expected` is what the
-    /// place must hold before, if that matters.
+    /// Writes a temporary file, makes it durable, and puts it in its place, if that holds what is
+    /// expected.
     fn put(
         &self,
         target: &Path,
         bytes: &[u8],
-        expected: Option<Option<&FileText>>,
+        expected: Option<&FileText>,
     ) -> Result<Changed, FolderError> {
         let failed = |error| FolderError::Io { path: target.to_owned(), error };
-        let parent = target.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent).map_err(failed)?;
         let mut file = tempfile::Builder::new()
             .prefix(".writing-")
             .tempfile_in(self.root.join(MARKER))
@@ -300,9 +301,8 @@ impl Folder {
         }
         file.as_file().sync_all().map_err(failed)?;
         let persisted = match expected {
-            None => file.persist(target),
-            Some(None) => file.persist_noclobber(target),
-            Some(Some(expected)) => {
+            None => file.persist_noclobber(target),
+            Some(expected) => {
                 let held = target.symlink_metadata().ok().map(|metadata| read(target, &metadata));
                 if held.as_ref().and_then(|held| held.as_ref().ok()) != Some(expected) {
                     return Ok(Changed::NotAsExpected);

@@ -55,24 +55,30 @@ impl MemoryStore {
         Ok(memory)
     }
 
-    /// Writes what is remembered of one note, or that nothing is.
+    /// Writes what is remembered of some notes, or that nothing is, all at once.
     ///
     /// # Errors
     ///
     /// When the store refuses.
-    pub fn save(&mut self, note: &NoteId, memory: &Memory) -> Result<(), StoreError> {
-        let Ok(key) = StorageKey::new(["mirror", &self.name, "note", &note.0]) else {
-            return Ok(());
-        };
+    pub fn save<'n>(
+        &mut self,
+        notes: impl IntoIterator<Item = &'n NoteId>,
+        memory: &Memory,
+    ) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        match memory.notes.get(note) {
-            Some(remembered) => {
-                let value = serde_json::to_vec(&Stored::of(remembered)).unwrap_or_default();
-                batch.put(key, value)
-            }
-            None => batch.delete(key),
-        };
-        self.store.apply(&batch)
+        for note in notes {
+            let Ok(key) = StorageKey::new(["mirror", &self.name, "note", &note.0]) else {
+                continue;
+            };
+            match memory.notes.get(note) {
+                Some(remembered) => {
+                    let value = serde_json::to_vec(&Stored::of(remembered)).unwrap_or_default();
+                    batch.put(key, value)
+                }
+                None => batch.delete(key),
+            };
+        }
+        if batch.is_empty() { Ok(()) } else { self.store.apply(&batch) }
     }
 
     /// Reads a word that the mirror keeps for itself.

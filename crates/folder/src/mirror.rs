@@ -1,6 +1,6 @@
 //! The running mirror: it watches the folder and the notes, and carries plans out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -138,6 +138,7 @@ impl Mirror {
             status: sender,
             gone: Vec::new(),
             deletions_confirmed: false,
+            unsaved: BTreeSet::new(),
             restless_since: None,
         };
         let task = tokio::spawn(worker.run(touched, received, watcher));
@@ -209,6 +210,8 @@ struct Worker {
     /// When notes were trashed because their file went.
     gone: Vec<Instant>,
     deletions_confirmed: bool,
+    /// Notes of which something was recorded that is not on disk yet.
+    unsaved: BTreeSet<NoteId>,
     /// Since when files are met that were written a moment ago.
     restless_since: Option<Instant>,
 }
@@ -317,9 +320,12 @@ impl Worker {
         }
         let is_done = plan.actions.is_empty();
         self.deletions_confirmed &= !is_done;
-        for action in &plan.actions {
-            self.perform(action, &notes, status)?;
-        }
+        let performed =
+            plan.actions.iter().try_for_each(|action| self.perform(action, &notes, status));
+        // What was done counts, also when the rest failed.
+        self.notebook.list_new()?;
+        self.save()?;
+        performed?;
         status.is_in_step = is_done;
         Ok(is_done)
     }
@@ -347,11 +353,13 @@ impl Worker {
                 if *review && !changes.is_identity() && !status.to_review.contains(note) {
                     status.to_review.push(note.clone());
                 }
-                self.record(action, note, &before)
+                self.record(action, note, &before);
+                Ok(())
             }
             Action::Write { note, path, text, expected } => {
                 // Remembered first: whenever the process ends, the file holds a remembered text.
-                self.record(action, note, &now(note)?)?;
+                self.record(action, note, &now(note)?);
+                self.save()?;
                 if self.folder.write(path, text, expected.as_ref())? == Changed::Done {
                     self.folder.write_id(path, note)?;
                 }
@@ -360,7 +368,7 @@ impl Worker {
             Action::Rename { note, from, to } => {
                 if self.folder.rename(from, to)? == Changed::Done {
                     self.folder.write_id(to, note)?;
-                    self.record(action, note, &now(note)?)?;
+                    self.record(action, note, &now(note)?);
                 }
                 Ok(())
             }
@@ -371,11 +379,13 @@ impl Worker {
                 let title = title.unwrap_or_else(|| path.stem().to_owned());
                 let now = NoteNow { text: read.text.clone(), title, folders, is_trashed };
                 self.folder.write_id(path, &note)?;
-                self.record(action, &note, &now)
+                self.record(action, &note, &now);
+                Ok(())
             }
             Action::Adopt { note, path, .. } => {
                 self.folder.write_id(path, note)?;
-                self.record(action, note, &now(note)?)
+                self.record(action, note, &now(note)?);
+                Ok(())
             }
             Action::Place { note, path, folders, is_trashed } => {
                 self.notebook.place(note, folders, *is_trashed)?;
@@ -389,7 +399,8 @@ impl Worker {
                     is_trashed: *is_trashed,
                     ..now(note)?
                 };
-                self.record(action, note, &placed)
+                self.record(action, note, &placed);
+                Ok(())
             }
             Action::Trash { note } | Action::Forget { note } => {
                 if matches!(action, Action::Trash { .. }) {
@@ -399,14 +410,22 @@ impl Worker {
                 if let Some(remembered) = self.memory.notes.get(note) {
                     self.folder.forget_id(&remembered.path);
                 }
-                self.record(action, note, &now(note)?)
+                self.record(action, note, &now(note)?);
+                Ok(())
             }
         }
     }
 
-    fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) -> Result<(), RoundError> {
+    fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
         self.memory.record(action, note, now);
-        Ok(self.store.save(note, &self.memory)?)
+        self.unsaved.insert(note.clone());
+    }
+
+    /// Puts what was recorded on disk.
+    fn save(&mut self) -> Result<(), StoreError> {
+        self.store.save(&self.unsaved, &self.memory)?;
+        self.unsaved.clear();
+        Ok(())
     }
 }
 

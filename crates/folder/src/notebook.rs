@@ -29,6 +29,8 @@ pub(crate) struct Notebook {
     places: BTreeMap<NoteId, (DocumentId, Entry)>,
     /// The folder documents by their titles from the root down.
     folders: BTreeMap<Vec<String>, DocumentId>,
+    /// New notes that are not listed in their folder yet.
+    unlisted: BTreeMap<DocumentId, Vec<Entry>>,
 }
 
 struct Open {
@@ -71,6 +73,7 @@ impl Notebook {
             open: BTreeMap::new(),
             places: BTreeMap::new(),
             folders: BTreeMap::new(),
+            unlisted: BTreeMap::new(),
         }
     }
 
@@ -228,7 +231,7 @@ impl Notebook {
         }
     }
 
-    /// Makes a note and lists it under a name.
+    /// Makes a note, to be listed under a name by [`Notebook::list_new`].
     pub(crate) fn create(
         &mut self,
         text: &str,
@@ -240,7 +243,7 @@ impl Notebook {
         let handle = self.repo.create();
         handle.change(None, |tx| Note::create(tx, text))??;
         let entry = entry(name, EntryKind::Note, &handle);
-        self.list(&folder, &entry)?;
+        self.unlisted.entry(folder.clone()).or_default().push(entry.clone());
         let note = NoteId(handle.id().to_string());
         self.open(handle.id());
         self.places.insert(note.clone(), (folder, entry));
@@ -265,6 +268,17 @@ impl Notebook {
         let handle = self.open(&source).handle.clone();
         handle.change(None, |tx| folder::remove(tx, &old.url, old.added))??;
         self.places.insert(note.clone(), (target, entry));
+        Ok(())
+    }
+
+    /// Lists the new notes in their folders, with one change for each folder.
+    pub(crate) fn list_new(&mut self) -> Result<(), NotebookError> {
+        for (folder, entries) in std::mem::take(&mut self.unlisted) {
+            let handle = self.open(&folder).handle.clone();
+            handle.change(None, |tx| {
+                entries.iter().try_for_each(|entry| folder::add(tx, entry, usize::MAX))
+            })??;
+        }
         Ok(())
     }
 

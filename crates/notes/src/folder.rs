@@ -61,10 +61,13 @@ pub fn set_title(tx: &mut Transaction<'_>, title: &str) -> Result<(), WriteError
 /// When the document refuses.
 pub fn add(tx: &mut Transaction<'_>, entry: &Entry, position: usize) -> Result<(), WriteError> {
     let docs = object_or_new(tx, ObjId::ROOT, DOCS_KEY, ObjType::List)?;
-    let shown: Vec<usize> =
-        entries(&tx.view(), docs).into_iter().map(|(index, _, _)| index).collect();
     let end = tx.view().length(docs, TextUnit::Utf16)?;
-    let index = shown.get(position).copied().unwrap_or(end);
+    // At the end, as most are, it does not cost reading all others.
+    let index = if position >= end {
+        end
+    } else {
+        entries(&tx.view(), docs).get(position).map_or(end, |(index, _, _)| *index)
+    };
     let map = tx.insert_object(docs, index, ObjType::Map)?;
     set_string(tx, map, "name", &entry.name)?;
     set_string(tx, map, "type", kind_name(&entry.kind))?;
