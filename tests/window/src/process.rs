@@ -23,6 +23,11 @@ impl Running {
         Ok(Self(child.with_context(|| format!("cannot start {:?}", command.get_program()))?))
     }
 
+    /// Whether it has not ended by itself.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+
     /// Kills it as a power cut would, and waits until it is gone.
     ///
     /// # Errors

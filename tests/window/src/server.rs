@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
 use crate::http;
@@ -24,9 +24,16 @@ impl Server {
     ///
     /// When it does not come up.
     pub fn start() -> Result<Self> {
-        let mut server = Self { process: None, port: free_port()?, data: TempDir::new()? };
-        server.start_again()?;
-        Ok(server)
+        let mut server = Self { process: None, port: 0, data: TempDir::new()? };
+        for _ in 0..5 {
+            // Somebody else may take the port before the server does.
+            server.port = free_port()?;
+            server.start_again()?;
+            if server.process.as_mut().is_some_and(Running::is_running) {
+                return Ok(server);
+            }
+        }
+        bail!("the server found no port of its own")
     }
 
     /// Starts it after a [`kill`](Self::kill), on the same port and with the same data.
