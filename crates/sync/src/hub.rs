@@ -201,6 +201,7 @@ impl Hub {
             Timer::Greeting(connection) => self.greeting_due(connection, now),
             Timer::Publish(document) => self.publish(&document),
             Timer::Pace(document) => self.queue_news_for_all(&document),
+            Timer::Report(document) => self.report_durable(&document, |_, _| true),
             Timer::Presence(document) => self.presence_due(&document, now),
             Timer::Request(document) => self.stop_waiting(&document),
             Timer::Reload(document) => self.load_again(&document),

@@ -266,7 +266,7 @@ impl Hub {
         }
         let documents: Vec<_> = connection.documents.iter().cloned().collect();
         for document in documents {
-            self.report_durable(&document, Some(id));
+            self.report_durable(&document, |other, _| other == id);
         }
     }
 

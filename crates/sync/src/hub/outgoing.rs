@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Hub, Timer,
     connection::{Connection, Stage},
-    slot::{PeerKnowledge, Phase},
+    slot::{PeerKnowledge, Phase, Session},
 };
 use crate::{
     ConnectionId, DocumentId, Effect, Now, PeerId, generate_sync_message,
@@ -22,6 +22,8 @@ const MAX_WAITING_BYTES: usize = 4 << 20;
 /// that whoever writes without pause sends many changes in a message instead of many messages.
 const MAX_UNANSWERED: usize = 16;
 const PACE: Duration = Duration::from_millis(100);
+/// Peers that only read hear so often of what is durable here.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
 
 impl Connection {
     fn has_room(&self) -> bool {
@@ -68,19 +70,35 @@ impl Hub {
         ids.into_iter().for_each(|id| self.queue_news(document, id));
     }
 
-    /// Tells one peer, or all who asked, what is durable of a document.
-    pub(super) fn report_durable(&mut self, document: &DocumentId, only: Option<ConnectionId>) {
+    /// Tells those who asked what is durable of a document: at once those of whom it is, the
+    /// others a little later, when there may be more to tell.
+    pub(super) fn durable_moved(&mut self, document: &DocumentId, now: Now) {
+        self.report_durable(document, |_, session| std::mem::take(&mut session.contributed));
+        if self.options.reports_durable_heads {
+            self.timers.set_if_unset(Timer::Report(document.clone()), now.elapsed + REPORT_EVERY);
+        }
+    }
+
+    /// Tells those who asked, and of whom the filter says so, what is durable of a document.
+    pub(super) fn report_durable(
+        &mut self,
+        document: &DocumentId,
+        mut filter: impl FnMut(ConnectionId, &mut Session) -> bool,
+    ) {
         let Some(own) = &self.options.storage_id else { return };
         if !self.options.reports_durable_heads {
             return;
         }
         let Some(slot) = self.slots.get_mut(document) else { return };
         let mut due = Vec::new();
+        if slot.disk.heads.is_empty() {
+            return;
+        }
         for (id, session) in &mut slot.sessions {
-            let asked = only.is_none_or(|only| only == *id)
-                && self.connections.get(id).is_some_and(|open| open.subscriptions.contains(own));
-            let is_news = session.reported.as_deref().unwrap_or_default() != slot.disk.heads;
-            if asked && is_news {
+            let asked =
+                self.connections.get(id).is_some_and(|open| open.subscriptions.contains(own));
+            if filter(*id, session) && asked && session.reported.as_ref() != Some(&slot.disk.heads)
+            {
                 session.report_due = true;
                 due.push(*id);
             }

@@ -166,6 +166,7 @@ impl Hub {
             session.problem = Some(problem);
         }
         let changed = slot.document.heads() != before.as_slice();
+        session.contributed |= changed;
         // Somebody who writes, or has just come to read, is company: nothing is held back.
         if (changed || is_first) && slot.publisher.yields_to_company() {
             slot.publisher.published();
@@ -180,7 +181,7 @@ impl Hub {
         self.status_changed.insert(document.clone());
         self.queue_news(document, id);
         // What was durable before this session began will not be written again.
-        self.report_durable(document, Some(id));
+        self.report_durable(document, |other, session| other == id && session.reported.is_none());
         self.answer_or_ask(document, now);
     }
 

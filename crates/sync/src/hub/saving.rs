@@ -216,7 +216,7 @@ impl Hub {
         slot.disk.at = Some(now.unix_ms);
         let again = slot.is_dirty() || !slot.disk.unsaved_states.is_empty();
         if moved {
-            self.report_durable(document, None);
+            self.durable_moved(document, now);
         }
         if again {
             self.saving.dirty.insert(document.clone());
@@ -285,6 +285,7 @@ impl Hub {
         for timer in [
             Timer::Publish,
             Timer::Pace,
+            Timer::Report,
             Timer::Presence,
             Timer::Request,
             Timer::Reload,

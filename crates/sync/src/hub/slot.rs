@@ -105,6 +105,8 @@ pub(super) struct Session {
     pub(super) wants: bool,
     /// The peer must hear that the document is unavailable.
     pub(super) unavailable_due: bool,
+    /// Changes came from the peer since it was last told what is durable here.
+    pub(super) contributed: bool,
     /// The peer must hear what is durable here.
     pub(super) report_due: bool,
     /// The last heads that were reported as durable.
@@ -223,6 +225,7 @@ impl Session {
             asked: false,
             wants: false,
             unavailable_due: false,
+            contributed: false,
             report_due: false,
             reported: None,
             unanswered: 0,

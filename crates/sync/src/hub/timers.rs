@@ -22,6 +22,8 @@ pub(super) enum Timer {
     Publish(DocumentId),
     /// Speak of a document to peers that do not answer.
     Pace(DocumentId),
+    /// Tell what is durable of a document to those who only read it.
+    Report(DocumentId),
     /// Say that we are still there, and forget who is not.
     Presence(DocumentId),
     /// Stop waiting for peers that were asked for a document.
