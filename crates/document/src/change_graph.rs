@@ -20,12 +20,13 @@ pub(crate) struct ChangeIndex(pub(crate) u32);
 /// share one run. Only the hash and the greatest counter are kept for each.
 #[derive(Debug, Default)]
 pub(crate) struct ChangeGraph {
-    /// [`UNKNOWN`] where a trusted load left it to be computed.
+    /// The hashes of all changes but the first `deferred`.
     hashes: Vec<ChangeHash>,
-    /// The hashes that a trusted load left, once somebody asked.
-    computed: OnceLock<Vec<ChangeHash>>,
-    /// How many of the first changes a trusted load left without hashes, but for heads.
+    /// How many of the first changes a trusted load left without hashes, but for its heads.
     deferred: usize,
+    deferred_heads: Vec<(ChangeIndex, ChangeHash)>,
+    /// The hashes of the first `deferred` changes, once somebody asked.
+    computed: OnceLock<Vec<ChangeHash>>,
     max_ops: Vec<u32>,
     runs: Vec<ChangeRun>,
     /// The runs of each actor, ascending.
@@ -108,6 +109,7 @@ impl Clone for ChangeGraph {
             hashes: self.hashes.clone(),
             computed: self.computed.clone(),
             deferred: self.deferred,
+            deferred_heads: self.deferred_heads.clone(),
             max_ops: self.max_ops.clone(),
             runs: self.runs.clone(),
             by_actor: self.by_actor.clone(),
@@ -121,7 +123,7 @@ impl Clone for ChangeGraph {
 impl ChangeGraph {
     /// How many changes there are.
     pub(crate) fn len(&self) -> usize {
-        self.hashes.len()
+        self.max_ops.len()
     }
 
     /// The hashes of the changes that no other depends on, sorted.
@@ -135,7 +137,7 @@ impl ChangeGraph {
             return Some(index);
         }
         // The latest were looked at, but for those of which a trusted load left the hash.
-        let recent = self.hashes.len().saturating_sub(RECENT).max(self.deferred);
+        let recent = self.len().saturating_sub(RECENT).max(self.deferred);
         if recent == 0 {
             return None;
         }
@@ -162,21 +164,24 @@ impl ChangeGraph {
     pub(crate) fn find_recent(&self, hash: &ChangeHash) -> Option<ChangeIndex> {
         let recent = self.hashes.len().saturating_sub(RECENT);
         if let Some(at) = self.hashes[recent..].iter().rposition(|known| known == hash) {
-            return Some(ChangeIndex((recent + at) as u32));
+            return Some(ChangeIndex((self.deferred + recent + at) as u32));
         }
         self.heads.binary_search(hash).ok()?;
-        let is_it = |index: &&ChangeIndex| self.hashes[index.0 as usize] == *hash;
-        self.head_indexes.iter().find(is_it).copied()
+        self.head_indexes.iter().find(|index| self.hash(**index) == *hash).copied()
     }
 
     /// The hash of a change. After a trusted load only once [`ChangeGraph::settle`] was called.
     #[inline]
     pub(crate) fn hash(&self, index: ChangeIndex) -> ChangeHash {
-        let hash = self.hashes[index.0 as usize];
-        if hash != UNKNOWN {
-            return hash;
+        let at = index.0 as usize;
+        if at >= self.deferred {
+            return self.hashes[at - self.deferred];
         }
-        self.computed.get().and_then(|all| all.get(index.0 as usize)).copied().unwrap_or(UNKNOWN)
+        if let Some(all) = self.computed.get() {
+            return all[at];
+        }
+        let head = self.deferred_heads.iter().find(|(head, _)| *head == index);
+        head.map_or(UNKNOWN, |(_, hash)| *hash)
     }
 
     /// Whether the hash of a change is known without computing others.
@@ -282,14 +287,15 @@ impl ChangeGraph {
 
     /// Adds a change whose dependencies are all there.
     pub(crate) fn add(&mut self, hash: ChangeHash, change: NewChange) -> ChangeIndex {
-        let index = ChangeIndex(self.hashes.len() as u32);
+        let index = ChangeIndex(self.len() as u32);
         self.update_heads(hash, index, &change.deps);
-        self.push(hash, change)
+        self.hashes.push(hash);
+        self.push(change)
     }
 
     /// Adds a change without its hash. When all are added, [`ChangeGraph::defer`] ends it.
     pub(crate) fn add_deferred(&mut self, change: NewChange) {
-        self.push(UNKNOWN, change);
+        self.push(change);
     }
 
     /// Adds changes without hashes that go on as the last one did: each by the same actor, with the
@@ -298,25 +304,24 @@ impl ChangeGraph {
         let run = self.runs.last_mut().expect("invariant: a row goes on behind a change");
         run.count += max_ops.len() as u32;
         self.max_ops.extend_from_slice(max_ops);
-        self.hashes.resize(self.max_ops.len(), UNKNOWN);
     }
 
     /// Ends adding changes without hashes: these are the heads, by ascending hash. `None` when one
     /// is out of range.
     pub(crate) fn defer(&mut self, heads: &[(ChangeIndex, ChangeHash)]) -> Option<()> {
-        for (index, hash) in heads {
-            *self.hashes.get_mut(index.0 as usize)? = *hash;
+        if heads.iter().any(|(index, _)| index.0 as usize >= self.len()) {
+            return None;
         }
         self.heads = heads.iter().map(|(_, hash)| *hash).collect();
         self.head_indexes = heads.iter().map(|(index, _)| *index).collect();
         self.head_indexes.sort_unstable();
-        self.deferred = self.hashes.len();
+        self.deferred = self.len();
+        self.deferred_heads = heads.to_vec();
         Some(())
     }
 
-    fn push(&mut self, hash: ChangeHash, change: NewChange) -> ChangeIndex {
-        let index = ChangeIndex(self.hashes.len() as u32);
-        self.hashes.push(hash);
+    fn push(&mut self, change: NewChange) -> ChangeIndex {
+        let index = ChangeIndex(self.len() as u32);
         self.max_ops.push(change.max_op);
         let previous = index.0.checked_sub(1).map(ChangeIndex);
         if let Some(run) = self.runs.last_mut()
@@ -363,7 +368,7 @@ impl ChangeGraph {
         for dep in deps {
             if let Ok(at) = self.head_indexes.binary_search(dep) {
                 self.head_indexes.remove(at);
-                let hash = self.hashes[dep.0 as usize];
+                let hash = self.hash(*dep);
                 self.heads.retain(|head| *head != hash);
             }
         }
