@@ -21,7 +21,8 @@ fn disk(path: &Path) -> Box<SqliteStore> {
 
 /// A server on a port of its own choice.
 async fn server(path: &Path) -> (Repo, Listening, String) {
-    let mut options = rejoin_repo::RepoOptions { reports_durable_heads: true, ..Default::default() };
+    let mut options =
+        rejoin_repo::RepoOptions { reports_durable_heads: true, ..Default::default() };
     options.peer = Some(PeerId::new("server").unwrap());
     let builder = Repo::builder(disk(path)).options(options).policy(ServeOnRequest);
     let repo = builder.build().unwrap();
@@ -62,7 +63,11 @@ async fn reads(note: &DocumentHandle, expected: &str) {
 }
 
 /// Waits until the status of a note fulfils a condition.
-async fn status(note: &DocumentHandle, what: &str, is: impl Fn(&rejoin_repo::DocumentStatus) -> bool) {
+async fn status(
+    note: &DocumentHandle,
+    what: &str,
+    is: impl Fn(&rejoin_repo::DocumentStatus) -> bool,
+) {
     let mut events = note.subscribe();
     let waiting = async {
         while !note.status().is_some_and(|status| is(&status)) {
