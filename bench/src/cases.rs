@@ -176,6 +176,15 @@ pub fn rows() -> Vec<Row> {
             Bar::Times(0.7, "diamond-types"),
         )],
     ));
+    rows.push(row(
+        "merge:memory",
+        &ALL,
+        vec![(
+            "the same with both documents in memory (loro, yrs, diamond-types: bytes made and read), ms",
+            "ms",
+            Bar::Times(0.7, "diamond-types"),
+        )],
+    ));
     for (file, part) in [("essay.amrg", 6.0), ("moby-dick.automerge", 8.0), ("A1.am", 8.0)] {
         let title = format!("load {file}, hashes verified, text read, ms");
         rows.push(row(
@@ -352,7 +361,7 @@ fn measure_with<E: Engine>(
                 ensure!(document.text() == files::note_text(note), "another text");
             }
         }
-        "merge" => report("ms", merge::<E>()?),
+        "merge" => report("ms", merge::<E>(argument == "memory")?),
         "file" => {
             let bytes = std::fs::read(trace::data(&format!("corpus/{argument}"))?)?;
             let (ms, found) = processor_ms(|| load_any(&bytes));
@@ -402,7 +411,7 @@ fn receive<E: Engine>(engine: &str, trace: &str, files: &Path) -> Result<f64> {
 }
 
 /// The time to take the other branch's edits and to read the text.
-fn merge<E: Engine>() -> Result<f64> {
+fn merge<E: Engine>(in_memory: bool) -> Result<f64> {
     let mut base = E::create(1);
     base.replay(&[(0, 0, (0..50).map(files::note_text).collect())], true);
     let bytes = base.save();
@@ -411,7 +420,14 @@ fn merge<E: Engine>() -> Result<f64> {
     let (before_one, before_other) = (one.version(), other.version());
     one.replay(&random_edits(11), true);
     other.replay(&random_edits(12), true);
-    let (from_one, from_other) = (one.since(&before_one), other.since(&before_other));
+    let from_one = one.since(&before_one);
+    if in_memory {
+        let (ms, text) = processor_ms(|| one.merge(&mut other, &before_other).map(|()| one.text()));
+        other.receive(&from_one)?;
+        ensure!(text? == other.text(), "the texts differ");
+        return Ok(ms);
+    }
+    let from_other = other.since(&before_other);
     let (ms, text) = processor_ms(|| one.receive(&from_other).map(|()| one.text()));
     other.receive(&from_one)?;
     ensure!(text? == other.text(), "the texts differ");

@@ -28,6 +28,12 @@ pub trait Engine: Sized {
     fn since(&mut self, version: &Self::Version) -> Vec<u8>;
     /// Takes what `since` gave.
     fn receive(&mut self, bytes: &[u8]) -> Result<()>;
+    /// Takes what another document in memory has and this one lacks; through bytes where the
+    /// library knows no other way.
+    fn merge(&mut self, other: &mut Self, version: &Self::Version) -> Result<()> {
+        let bytes = other.since(version);
+        self.receive(&bytes)
+    }
     /// One edit and its commit, as it would be sent.
     fn edit_and_send(&mut self, patch: &Patch) -> Vec<u8>;
 }

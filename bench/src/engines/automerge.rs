@@ -72,6 +72,11 @@ impl Engine for Automerge {
         Ok(self.doc.apply_changes(changes)?)
     }
 
+    fn merge(&mut self, other: &mut Self, _: &Vec<ChangeHash>) -> Result<()> {
+        self.doc.merge(&mut other.doc)?;
+        Ok(())
+    }
+
     fn edit_and_send(&mut self, patch: &Patch) -> Vec<u8> {
         self.replay(std::slice::from_ref(patch), true);
         let change = self.doc.get_last_local_change().expect("the change just made");

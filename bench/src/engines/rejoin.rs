@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use rejoin_document::{
-    ActorId, Change, ChangeHash, CommitOptions, Document, LoadOptions, ObjId, ObjType, PatchLog,
-    TextUnit, Value, View,
+    ActorId, ChangeHash, CommitOptions, Document, LoadOptions, ObjId, ObjType, PatchLog, TextUnit,
+    Value, View,
 };
 
 use crate::engine::{Engine, Trust};
@@ -93,6 +93,11 @@ impl Engine for Rejoin {
         Ok(())
     }
 
+    fn merge(&mut self, other: &mut Self, _: &Vec<ChangeHash>) -> Result<()> {
+        self.doc.merge(&other.doc, &mut PatchLog::inactive())?;
+        Ok(())
+    }
+
     fn edit_and_send(&mut self, patch: &Patch) -> Vec<u8> {
         let (position, delete, insert) = patch;
         let mut transaction = self.doc.transaction(&self.actor);
@@ -107,11 +112,7 @@ impl Engine for Rejoin {
 /// Applies changes to an empty document in one batch and reads the text.
 pub fn apply_batch(bytes: &[u8]) -> Result<String> {
     let mut doc = Document::new();
-    let mut changes = Vec::new();
-    for chunk in crate::files::chunks(bytes) {
-        changes.push(Change::parse(chunk)?);
-    }
-    doc.apply(changes, &mut PatchLog::inactive())?;
+    doc.load_incremental(bytes, &mut PatchLog::inactive())?;
     let text = text_of(doc.view())?;
     doc.view().text(text).context("the text object")
 }
