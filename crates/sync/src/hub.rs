@@ -203,7 +203,7 @@ impl Hub {
             Timer::Pace(document) => self.queue_news_for_all(&document),
             Timer::Report(document) => self.report_durable(&document, |_, _| true),
             Timer::Presence(document) => self.presence_due(&document, now),
-            Timer::Request(document) => self.stop_waiting(&document),
+            Timer::Request(document) => self.stop_waiting(&document, now),
             Timer::Reload(document) => self.load_again(&document),
             Timer::Idle(document) => self.check_idle(&document, now),
         }

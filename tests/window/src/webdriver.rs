@@ -85,9 +85,14 @@ impl Session {
     ///
     /// When there is none in time.
     pub fn element(&self, selector: &str) -> Result<Element> {
-        until(&format!("an element {selector}"), Patience::default(), || {
+        let found = until(&format!("an element {selector}"), Patience::default(), || {
             Ok(self.elements(selector)?.into_iter().next())
-        })
+        });
+        if found.is_err() {
+            // What was there instead is worth a look.
+            self.picture("missing-element")?;
+        }
+        found
     }
 
     /// All elements that a CSS selector matches now.

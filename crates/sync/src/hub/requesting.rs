@@ -10,6 +10,9 @@ use crate::{Access, ConnectionId, DocumentEvent, DocumentId, Now, PeerContext};
 
 /// Peers that say nothing for so long after they were asked do not have the document.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A peer that asks hears only after so long that nobody has the document: links travel faster
+/// than documents, so that what it names may be on its way here.
+const GRACE: Duration = Duration::from_millis(500);
 
 impl Hub {
     /// After the disk or a peer has spoken: answers those who want an absent document, or asks.
@@ -30,7 +33,14 @@ impl Hub {
                 for id in candidates {
                     self.request_from(document, id);
                 }
-                self.timers.set(Timer::Request(document.clone()), now.elapsed + PATIENCE);
+                let patience = match self.slots.get_mut(document) {
+                    Some(slot) if slot.sessions.values().any(|session| session.wants) => {
+                        slot.is_in_grace = true;
+                        GRACE
+                    }
+                    _ => PATIENCE,
+                };
+                self.timers.set(Timer::Request(document.clone()), now.elapsed + patience);
                 self.settle_request(document);
             }
             _ => {}
@@ -73,7 +83,7 @@ impl Hub {
     /// Gives up on a document when nobody who was asked may still have it.
     pub(super) fn settle_request(&mut self, document: &DocumentId) {
         let Some(slot) = self.slots.get(document) else { return };
-        if slot.phase != Phase::Requesting {
+        if slot.phase != Phase::Requesting || slot.is_in_grace {
             return;
         }
         let hope = slot.sessions.values().any(|session| {
@@ -85,8 +95,15 @@ impl Hub {
         }
     }
 
-    pub(super) fn stop_waiting(&mut self, document: &DocumentId) {
-        if self.slots.get(document).is_some_and(|slot| slot.phase == Phase::Requesting) {
+    pub(super) fn stop_waiting(&mut self, document: &DocumentId, now: Now) {
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        if slot.phase != Phase::Requesting {
+            return;
+        }
+        if std::mem::take(&mut slot.is_in_grace) {
+            self.timers.set(Timer::Request(document.clone()), now.elapsed + PATIENCE);
+            self.settle_request(document);
+        } else {
             self.unavailable_here(document);
         }
     }

@@ -47,6 +47,8 @@ pub(super) struct Slot {
     pub(super) document: Document,
     pub(super) sessions: BTreeMap<ConnectionId, Session>,
     pub(super) pending: Vec<Pending>,
+    /// Whoever asks for the document is not told yet that nobody has it.
+    pub(super) is_in_grace: bool,
     pub(super) reload: Backoff,
     pub(super) load_error: Option<String>,
     pub(super) disk: Disk,
@@ -136,6 +138,7 @@ impl Slot {
             document: Document::new(),
             sessions: BTreeMap::new(),
             pending: Vec::new(),
+            is_in_grace: false,
             reload: Backoff::default(),
             load_error: None,
             disk: Disk::default(),

@@ -131,11 +131,29 @@ fn a_document_that_comes_later_is_heard_of() {
         (net.add(options("first"), ShareAll), net.add(options("second"), ShareAll));
     net.dial(first, server);
     net.open(first, &id(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!(net.machines[first].hub.availability(&id(1)), Availability::Unavailable);
     net.create(second, &id(1), "late");
     net.dial(second, server);
     net.advance(Duration::from_secs(5));
     assert_eq!(net.text(first, &id(1)).as_deref(), Some("late"));
+}
+
+#[test]
+fn a_document_that_is_on_its_way_is_not_called_unavailable() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let (first, second) =
+        (net.add(options("first"), ShareAll), net.add(options("second"), ShareAll));
+    net.dial(first, server);
+    net.open(first, &id(1));
+    net.advance(Duration::from_millis(200));
+    net.create(second, &id(1), "on its way");
+    net.dial(second, server);
+    assert_eq!(net.text(first, &id(1)).as_deref(), Some("on its way"));
+    let refusals = net.sent.iter();
+    let refusals = refusals.filter(|(.., m)| matches!(m, WireMessage::DocUnavailable(_)));
+    assert_eq!(refusals.count(), 0);
 }
 
 #[test]
