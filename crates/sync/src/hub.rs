@@ -224,6 +224,7 @@ impl Hub {
     fn set_phase(&mut self, document: &DocumentId, phase: Phase) {
         if let Some(slot) = self.slots.get_mut(document) {
             slot.phase = phase;
+            slot.is_in_grace = false;
             if matches!(phase, Phase::Requesting | Phase::Unavailable) {
                 self.wanted.insert(document.clone());
             } else {

@@ -192,7 +192,7 @@ export const strings = {
     commits: "Commits",
     messages: "Messages sent / received",
     bytes: "Bytes sent / received",
-    disk: "Size on disk",
+    disk: "Size as a file",
     perCommit: "Bytes sent per commit",
     notices: "Earlier notices",
     backOnline: "Work online",

@@ -16,7 +16,7 @@ fn edits_made_apart_are_together_on_return() -> Result<()> {
     his.welcome("Ben", Some(&address))?;
     let note = hers.new_note("Letter")?;
     hers.type_text("Dear all, see you.")?;
-    hers.status_when("the server to have it", |status| status.contains("127.0.0.1"))?;
+    hers.status_when("the server to have it", |status| status.contains("on 127.0.0.1"))?;
     his.take_link(&note)?;
     his.open_note(&note)?;
     his.text_when("Ana's words", |text| text.ends_with("see you."))?;

@@ -16,7 +16,7 @@ fn a_draft_is_shared_by_its_commit_and_survives_a_power_cut_once() -> Result<()>
     his.welcome("Ben", Some(&server.address()))?;
     let note = hers.new_note("Report")?;
     hers.type_text("Shared. ")?;
-    hers.status_when("the server to have it", |status| status.contains("127.0.0.1"))?;
+    hers.status_when("the server to have it", |status| status.contains("on 127.0.0.1"))?;
     his.take_link(&note)?;
     his.open_note(&note)?;
     let before = his.text_when("Ana's words", |text| text.ends_with("Shared. "))?;

@@ -16,7 +16,7 @@ fn two_people_write_in_one_note() -> Result<()> {
 
     let note = hers.new_note("Plans")?;
     hers.type_text(&format!("We could go to the sea.{ENTER}"))?;
-    hers.status_when("the server to have it", |status| status.contains("127.0.0.1"))?;
+    hers.status_when("the server to have it", |status| status.contains("on 127.0.0.1"))?;
     his.take_link(&note)?;
     his.open_note(&note)?;
     his.text_when("Ana's words", |text| text.contains("the sea."))?;
