@@ -217,6 +217,7 @@ fn npm_folders(purpose: Purpose) -> Result<Vec<PathBuf>> {
             folders.push(entry?.path());
         }
         folders.push(tests.to_path_buf());
+        folders.push(PathBuf::from("crates/server/tests/js"));
         folders.retain(|folder| folder.join("package-lock.json").is_file());
     }
     folders.sort();
