@@ -11,7 +11,7 @@
 //! | counters and times | [`delta`] | differences to the value before, run-length encoded |
 //! | booleans | [`boolean`] | alternating run lengths, starting with `false` |
 //! | values | [`value`] | a column of (type code, length) and a column of raw bytes |
-//! | the columns themselves | [`column`] | a list of (id, type, length) in front of the data |
+//! | the columns themselves | [`mod@column`] | a list of (id, type, length) in front of the data |
 //!
 //! # Untrusted bytes
 //!
