@@ -4,10 +4,12 @@ mod apply;
 mod blame;
 mod changes;
 mod diff;
+mod export;
 mod fork;
 mod get;
 mod heads;
 mod history;
+mod import;
 mod increment;
 mod measure;
 mod merge;
@@ -15,6 +17,7 @@ mod message;
 mod mirror;
 mod network;
 mod new;
+mod notes;
 mod recover;
 mod save;
 mod set;
@@ -51,6 +54,8 @@ pub(crate) enum Command {
     Message(message::Message),
     Measure(measure::Measure),
     Mirror(mirror::Mirror),
+    Import(import::Import),
+    Export(export::Export),
 }
 
 impl Command {
@@ -78,6 +83,8 @@ impl Command {
             Command::Message(command) => command.run(),
             Command::Measure(command) => command.run(),
             Command::Mirror(command) => command.run(),
+            Command::Import(command) => command.run(),
+            Command::Export(command) => command.run(),
         }
     }
 }

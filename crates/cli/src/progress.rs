@@ -43,3 +43,38 @@ impl Drop for Progress {
         }
     }
 }
+
+/// Shows, on a terminal, how many of many things are done.
+pub(crate) struct Counter {
+    what: &'static str,
+    is_shown: bool,
+    last: Option<Instant>,
+}
+
+impl Counter {
+    /// Begins to tell of `what`, until this is dropped.
+    pub(crate) fn new(what: &'static str) -> Counter {
+        Counter { what, is_shown: io::stderr().is_terminal(), last: None }
+    }
+
+    /// Shows how far it is, at most ten times a second.
+    pub(crate) fn show(&mut self, done: usize, total: usize) {
+        let is_due = self.last.is_none_or(|last| last.elapsed() >= Duration::from_millis(100));
+        if self.is_shown && (is_due || done == total) {
+            self.last = Some(Instant::now());
+            const WIDTH: usize = 30;
+            let filled = if total == 0 { WIDTH } else { WIDTH * done / total };
+            let bar = "#".repeat(filled) + &"-".repeat(WIDTH - filled);
+            let _ = write!(io::stderr(), "\r{} [{bar}] {done} of {total}", self.what);
+            let _ = io::stderr().flush();
+        }
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        if self.last.is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

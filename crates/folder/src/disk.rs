@@ -106,8 +106,7 @@ impl Folder {
     /// from it then.
     pub fn scan(&mut self) -> Result<&Disk, FolderError> {
         self.check_marker()?;
-        let mut found = BTreeMap::new();
-        self.walk(&self.root.clone(), "", &mut found)?;
+        let found = walk(&self.root)?.notes;
         let mut stamps = BTreeMap::new();
         let mut files = BTreeMap::new();
         let now = SystemTime::now();
@@ -142,34 +141,6 @@ impl Folder {
     /// half of a text.
     pub fn is_at_rest(&self) -> bool {
         self.is_at_rest
-    }
-
-    fn walk(
-        &self,
-        directory: &Path,
-        inside: &str,
-        found: &mut BTreeMap<FilePath, Metadata>,
-    ) -> Result<(), FolderError> {
-        let failed = |error| FolderError::Io { path: directory.to_owned(), error };
-        for entry in fs::read_dir(directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let path = format!("{inside}{name}");
-            let metadata = match entry.metadata() {
-                Ok(metadata) => metadata,
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(FolderError::Io { path: entry.path(), error }),
-            };
-            let is_shown = !name.starts_with('.') || path == TRASH;
-            if metadata.is_dir() && is_shown {
-                self.walk(&entry.path(), &format!("{path}/"), found)?;
-            } else if !metadata.is_dir()
-                && let Ok(path) = FilePath::new(&path)
-            {
-                found.insert(path, metadata);
-            }
-        }
-        Ok(())
     }
 
     /// Reads the ids that lie beside the files; once at the start, as only a folder that nothing is
@@ -337,7 +308,47 @@ impl Stamp {
     }
 }
 
-fn read(path: &Path, metadata: &Metadata) -> Result<FileText, LeftAlone> {
+/// The files of a directory and what lies in it, hidden ones left out.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    /// Those that may be notes.
+    pub(crate) notes: BTreeMap<FilePath, Metadata>,
+    /// How many others there are.
+    pub(crate) others: usize,
+}
+
+/// Looks for files in a directory and all that it holds.
+pub(crate) fn walk(root: &Path) -> Result<Walked, FolderError> {
+    let mut walked = Walked::default();
+    let mut waiting = vec![(root.to_owned(), String::new())];
+    while let Some((directory, inside)) = waiting.pop() {
+        let failed = |error| FolderError::Io { path: directory.clone(), error };
+        for entry in fs::read_dir(&directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let path = format!("{inside}{name}");
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(FolderError::Io { path: entry.path(), error }),
+            };
+            let is_shown = !name.starts_with('.') || path == TRASH;
+            if metadata.is_dir() {
+                if is_shown {
+                    waiting.push((entry.path(), format!("{path}/")));
+                }
+            } else if let Ok(path) = FilePath::new(&path) {
+                walked.notes.insert(path, metadata);
+            } else if is_shown {
+                walked.others += 1;
+            }
+        }
+    }
+    Ok(walked)
+}
+
+/// Reads one file.
+pub(crate) fn read(path: &Path, metadata: &Metadata) -> Result<FileText, LeftAlone> {
     if !metadata.is_file() {
         return Err(LeftAlone::Link);
     }

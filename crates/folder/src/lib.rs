@@ -7,10 +7,13 @@
 //! what is [remembered](memory::Memory) of the texts that each file held.
 
 pub mod disk;
+pub mod export;
 pub mod file_path;
 pub mod file_text;
+pub mod import;
 pub mod memory;
 pub mod memory_store;
 pub mod mirror;
 mod notebook;
 pub mod planner;
+pub mod progress;

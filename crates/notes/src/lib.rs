@@ -4,6 +4,7 @@
 
 pub mod authorship;
 pub mod change_set;
+pub mod destinations;
 pub mod editing;
 pub mod folder;
 pub mod history;

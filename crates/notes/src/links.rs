@@ -132,7 +132,7 @@ fn links_of_line(line: &str) -> Vec<Range<usize>> {
 }
 
 /// How far it is behind the run of exactly `ticks` backticks that closes inline code.
-fn closing_ticks(text: &str, ticks: usize) -> Option<usize> {
+pub(crate) fn closing_ticks(text: &str, ticks: usize) -> Option<usize> {
     let mut at = 0;
     while let Some(next) = text[at..].find('`').map(|found| at + found) {
         let run = text[next..].len() - text[next..].trim_start_matches('`').len();

@@ -1,13 +1,11 @@
 //! `rejoin mirror`: a directory whose Markdown files are the notes of a folder.
 
-use super::network::{self, ServerArguments, document_id};
+use super::network;
+use super::notes::{NotesArguments, open_store, title_of};
 use crate::output;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use rejoin_folder::mirror::{MirrorOptions, MirrorStatus, Paused};
-use rejoin_notes::folder;
-use rejoin_repo::{Destination, DocumentHandle, DocumentId, Repo, RepoOptions};
-use rejoin_storage::{SqliteOptions, SqliteStore};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,44 +18,29 @@ use std::process::ExitCode;
 pub(crate) struct Mirror {
     /// The directory; it is made when it is not there
     directory: PathBuf,
-    /// The folder of notes
-    #[arg(long, value_parser = document_id, value_name = "automerge:URL")]
-    folder: Option<DocumentId>,
-    /// Where the notes go: ws://host:port or wss://host
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
-    /// Where to keep the documents
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     #[command(flatten)]
-    arguments: ServerArguments,
+    notes: NotesArguments,
 }
 
 impl Mirror {
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(crate) fn run(mut self) -> Result<ExitCode> {
+        if self.notes.data.is_none() {
+            self.notes.data = Some(usual_data(&self.directory)?);
+        }
         network::run(self.mirror())
     }
 
     async fn mirror(self) -> Result<ExitCode> {
-        let data = match &self.data {
-            Some(data) => data.clone(),
-            None => usual_data(&self.directory)?,
-        };
-        std::fs::create_dir_all(&data).with_context(|| data.display().to_string())?;
-        let store = |name| SqliteStore::open(&data.join(name), &SqliteOptions::default());
-        let options = RepoOptions { tls: self.arguments.tls()?, ..RepoOptions::default() };
-        let repo = Repo::builder(Box::new(store("documents.sqlite")?)).options(options).build()?;
-        if let Some(server) = &self.server {
-            repo.dial(server, self.arguments.token()?);
-        }
-        let handle = self.find_folder(&repo, &data.join("folder")).await?;
+        let data = self.notes.data.as_ref().context("a data directory")?;
+        let repo = self.notes.repo()?;
+        let handle = self.notes.find_or_make(&repo, &title_of(&self.directory)).await?;
         output::line(handle.url().to_string())?;
         let mirror = rejoin_folder::mirror::Mirror::start(MirrorOptions {
             repo: repo.clone(),
             folder: handle.id().clone(),
             trash: None,
             directory: self.directory.clone(),
-            store: Box::new(store("mirror.sqlite")?),
+            store: Box::new(open_store(data, "mirror.sqlite")?),
         })?;
         output::note("mirroring; press Ctrl+C to stop");
         let mut status = mirror.status();
@@ -81,37 +64,6 @@ impl Mirror {
         mirror.stop().await;
         repo.shutdown().await;
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// The folder that was named, or the one of the last time, or a new one.
-    async fn find_folder(&self, repo: &Repo, remembered: &Path) -> Result<DocumentHandle> {
-        let last = std::fs::read_to_string(remembered).ok();
-        let last =
-            last.map(|text| document_id(text.trim())).transpose().map_err(anyhow::Error::msg)?;
-        if let (Some(named), Some(last)) = (&self.folder, &last)
-            && named != last
-        {
-            bail!("{} already mirrors {}", self.directory.display(), last.url());
-        }
-        let share = |id: &DocumentId| {
-            let destination = self.server.iter().cloned().map(Destination::Server);
-            repo.share(id, destination.collect());
-        };
-        let handle = match self.folder.as_ref().or(last.as_ref()) {
-            Some(id) => {
-                share(id);
-                repo.find(id).await?
-            }
-            None => {
-                let handle = repo.create();
-                let name = self.directory.file_name().and_then(|name| name.to_str());
-                handle.change(None, |tx| folder::create(tx, name.unwrap_or("Notes")))??;
-                share(handle.id());
-                handle
-            }
-        };
-        std::fs::write(remembered, handle.url().to_string())?;
-        Ok(handle)
     }
 }
 

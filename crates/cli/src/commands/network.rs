@@ -29,7 +29,7 @@ pub(crate) struct ServerArguments {
     tls_roots: Option<PathBuf>,
     /// How long to wait for the server
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    timeout: u64,
+    pub(crate) timeout: u64,
 }
 
 /// A repo that keeps nothing itself, and the one server that it talks to.
@@ -106,37 +106,11 @@ impl Server {
     /// Waits until the server has everything that is here, and we have everything that it has.
     pub(crate) async fn in_sync(&self, document: &DocumentHandle) -> Result<Arrived> {
         let _progress = Progress::begin("syncing");
-        let mut events = document.subscribe();
-        let arrived = async {
-            while !self.has_arrived(document)? {
-                let gone = || Failure::Unreachable.error("the repo has ended");
-                if let DocumentEvent::Deleted = events.next().await.ok_or_else(gone)? {
-                    return Err(gone());
-                }
-            }
-            Ok(())
-        };
-        self.in_time(arrived).await??;
-        let saved = async {
-            while !is_saved(document) {
-                if events.next().await.is_none() {
-                    return;
-                }
-            }
-        };
-        match tokio::time::timeout(UNTIL_DURABLE, saved).await {
+        self.in_time(arrived(document)).await??;
+        match tokio::time::timeout(UNTIL_DURABLE, saved(document)).await {
             Ok(()) if is_saved(document) => Ok(Arrived::Saved),
             _ => Ok(Arrived::Received),
         }
-    }
-
-    fn has_arrived(&self, document: &DocumentHandle) -> Result<bool> {
-        let Some(status) = document.status() else { return Ok(false) };
-        if let Some(problem) = status.peers.iter().find_map(|peer| peer.problem.as_ref()) {
-            return Err(Failure::Refused.error(problem));
-        }
-        let is_same = status.peers.iter().any(|peer| peer.has_all && !peer.is_ahead);
-        Ok(is_same && status.queued == 0)
     }
 
     /// Waits, but not longer than the person wants to.
@@ -158,6 +132,37 @@ impl ServerArguments {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         Ok(text.lines().next().map(|line| line.trim().to_owned()))
     }
+}
+
+/// Waits until a server has everything that is here, and we have everything that it has.
+pub(crate) async fn arrived(document: &DocumentHandle) -> Result<()> {
+    let mut events = document.subscribe();
+    while !has_arrived(document)? {
+        let gone = || Failure::Unreachable.error("the repo has ended");
+        if let DocumentEvent::Deleted = events.next().await.ok_or_else(gone)? {
+            return Err(gone());
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a server says that it has everything on its disk; for ever, if none says so.
+pub(crate) async fn saved(document: &DocumentHandle) {
+    let mut events = document.subscribe();
+    while !is_saved(document) {
+        if events.next().await.is_none() {
+            return;
+        }
+    }
+}
+
+fn has_arrived(document: &DocumentHandle) -> Result<bool> {
+    let Some(status) = document.status() else { return Ok(false) };
+    if let Some(problem) = status.peers.iter().find_map(|peer| peer.problem.as_ref()) {
+        return Err(Failure::Refused.error(problem));
+    }
+    let is_same = status.peers.iter().any(|peer| peer.has_all && !peer.is_ahead);
+    Ok(is_same && status.queued == 0)
 }
 
 fn is_saved(document: &DocumentHandle) -> bool {

@@ -1,0 +1,117 @@
+//! Folders of notes: imported, exported and mirrored.
+
+mod common;
+
+use common::Desk;
+use rejoin_server::{Server, ServerOptions};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+async fn start(data: &TempDir) -> (Server, String) {
+    let mut options = ServerOptions::new(data.path());
+    options.listen = "127.0.0.1:0".into();
+    let server = Server::start(options).await.expect("a server");
+    let url = format!("ws://{}", server.address());
+    (server, url)
+}
+
+fn save(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A program that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn mirror(desk: &Desk, arguments: &[&str]) -> (Running, String) {
+    let mut running = desk
+        .command(&[&["mirror"], arguments].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let mut link = String::new();
+    let out = running.stdout.take().unwrap();
+    let running = Running(running);
+    BufReader::new(out).read_line(&mut link).unwrap();
+    (running, link.trim().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_goes_to_a_server_and_comes_back() {
+    let data = TempDir::new().unwrap();
+    let (_server, url) = start(&data).await;
+    let desk = Desk::new();
+    save(&desk.path("notes/Trip.md"), "---\ntags: [x]\n---\n# Trip\n[plan](Work/Plan.md)\n");
+    save(&desk.path("notes/Work/Plan.md"), "# Plan\nback to [[Trip]]\n");
+    save(&desk.path("notes/picture.png"), "x");
+    let done = desk.run(&["import", "notes", "--server", &url]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let link = done.out.trim();
+    assert!(link.starts_with("automerge:"), "{done:?}");
+    assert!(done.err.contains("2 notes in 1 folders, 1 links adapted"), "{done:?}");
+    assert!(done.err.contains("1 files that are not Markdown"), "{done:?}");
+    assert!(done.err.contains("saved on the server"), "{done:?}");
+
+    let done = desk.run(&["export", "back", "--folder", link, "--server", &url]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for name in ["Trip.md", "Work/Plan.md"] {
+        let file = |directory: &str| fs::read_to_string(desk.path(directory).join(name)).unwrap();
+        assert_eq!(file("back"), file("notes"), "{name}");
+    }
+    let done = desk.run(&["export", "back", "--folder", link, "--server", &url]);
+    assert_ne!(done.code, 0, "what is there is not written over: {done:?}");
+
+    let export = ["export", "documents", "--format", "automerge", "--folder", link];
+    desk.ok(&[export.as_slice(), &["--server", &url]].concat());
+    let text = desk.ok(&["show", "documents/Work/Plan.automerge", "--path", "content"]);
+    assert_eq!(text, "# Plan\nback to [[Trip]]\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_imported_is_mirrored_on_from_the_same_data() {
+    let data = TempDir::new().unwrap();
+    let (_server, url) = start(&data).await;
+    let desk = Desk::new();
+    save(&desk.path("notes/Trip.md"), "# Trip\n");
+    let link = desk.ok(&["import", "notes", "--data", "kept"]);
+    let (_one, mirrored) = mirror(&desk, &["files", "--data", "kept", "--server", &url]);
+    assert_eq!(mirrored, link.trim());
+    let file = |name: &str| fs::read_to_string(desk.path(name)).unwrap_or_default();
+    until("the file", || file("files/Trip.md") == "# Trip\n");
+    let (_two, _) =
+        mirror(&desk, &["others", "--data", "kept too", "--server", &url, "--folder", link.trim()]);
+    until("the other file", || file("others/Trip.md") == "# Trip\n");
+    save(&desk.path("others/Trip.md"), "# Trip\npack\n");
+    until("the edit", || file("files/Trip.md") == "# Trip\npack\n");
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["import", "nothing", "--data", "kept"]).code, 3);
+    assert_eq!(desk.run(&["export", "out", "--data", "nothing"]).code, 3);
+    fs::create_dir(desk.path("notes")).unwrap();
+    assert_eq!(desk.run(&["import", "notes"]).code, 1);
+    let unreachable = ["import", "notes", "--server", "ws://127.0.0.1:9", "--timeout", "1"];
+    assert_eq!(desk.run(&unreachable).code, 6);
+}
