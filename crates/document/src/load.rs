@@ -198,7 +198,10 @@ impl Document {
         log: &mut PatchLog,
     ) -> Result<(), LoadErrorCause> {
         let changes: Vec<Change> = match chunk.kind {
-            ChunkKind::Change | ChunkKind::Deflated => vec![contents.parser.parse(chunk)?],
+            ChunkKind::Change | ChunkKind::Deflated => {
+                let change = contents.parser.parse(chunk)?;
+                return Ok(self.apply_one(change, log)?);
+            }
             ChunkKind::Document => {
                 contents.has_document = true;
                 if !chunk.checksum_is_right() {

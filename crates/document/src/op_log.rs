@@ -124,7 +124,7 @@ impl OpLog {
 
     /// Replaces an actor's whole log by these runs, in any order.
     pub(crate) fn fill(&mut self, actor: u32, mut runs: Vec<LogRun>) {
-        runs.sort_unstable_by_key(|run| run.counter);
+        radsort::sort_by_cached_key(&mut runs, |run| run.counter);
         let log = self.actor_mut(actor);
         log.runs.clear();
         for run in runs {

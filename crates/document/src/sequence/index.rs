@@ -102,7 +102,9 @@ impl ElementIndex {
 
     /// Replaces all entries by those of these `(actor, counter, leaf)`, in any order.
     pub(crate) fn fill(&mut self, mut places: Vec<(u32, u32, u32)>) {
-        places.sort_unstable();
+        radsort::sort_by_key(&mut places, |(actor, counter, _)| {
+            u64::from(*actor) << 32 | u64::from(*counter)
+        });
         for (actor, counter, leaf) in places {
             let entries = self.entries_mut(actor);
             if entries.last().is_none_or(|last| last.leaf != leaf) {
