@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use rejoin_document::{ActorId, CommitOptions, Document, PatchLog, Transaction};
 use rejoin_sync::{
     AutomergeUrl, Availability, DocumentEvent, DocumentId, DocumentStatus, EditError, PeerId,
-    PublishMode, wire::Cbor,
+    PublishMode, Traffic, TrafficSecond, wire::Cbor,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::{FindError, SaveError, Subscription, core::Core};
+use crate::{FindError, SaveError, Subscription, core::Core, storage_thread::StorageRequest};
 
 /// One document of a [`Repo`](crate::Repo). Clones name the same document, which stays in memory
 /// while there is a handle.
@@ -167,6 +167,32 @@ impl DocumentHandle {
                 Some(_) => {}
             }
         }
+    }
+
+    /// The sync messages of the document, with all peers, since it was first used here.
+    pub fn traffic(&self) -> Traffic {
+        self.0.core.look(|state| state.hub.traffic(self.id())).unwrap_or_default()
+    }
+
+    /// The sync messages of the last sixty whole seconds, one by one, the newest last.
+    pub fn last_minute(&self) -> Vec<TrafficSecond> {
+        let now = self.0.core.now();
+        self.0.core.look(|state| state.hub.last_minute(self.id(), now))
+    }
+
+    /// How many bytes the store holds of the document: its history, what is known of peers, and a
+    /// draft.
+    ///
+    /// # Errors
+    ///
+    /// When the disk cannot be read; the reason is in words.
+    pub async fn stored_bytes(&self) -> Result<u64, String> {
+        let (answer, measured) = oneshot::channel();
+        let document = self.id().clone();
+        let request = StorageRequest::Measure { document, answer };
+        let gone = "the storage thread has ended";
+        self.0.core.look(|state| state.storage.send(request)).map_err(|_| gone.to_owned())?;
+        measured.await.map_err(|_| gone.to_owned())?
     }
 
     /// How eagerly edits are published.

@@ -27,6 +27,11 @@ pub(crate) enum StorageRequest {
     List {
         answer: oneshot::Sender<Result<BTreeSet<DocumentId>, String>>,
     },
+    /// How many bytes are stored of a document.
+    Measure {
+        document: DocumentId,
+        answer: oneshot::Sender<Result<u64, String>>,
+    },
     /// Answered when everything before it is done.
     Barrier {
         answer: oneshot::Sender<()>,
@@ -39,7 +44,7 @@ impl StorageRequest {
         match self {
             Self::Load { load, .. } => Some(Event::Loaded { load, result: Err(reason.into()) }),
             Self::Write { write, .. } => Some(Event::Written { write, result: Err(reason.into()) }),
-            Self::List { .. } | Self::Barrier { .. } => None,
+            Self::List { .. } | Self::Measure { .. } | Self::Barrier { .. } => None,
         }
     }
 }
@@ -81,6 +86,10 @@ impl StorageThread {
                 }
                 StorageRequest::List { answer } => {
                     let _ = answer.send(self.list().map_err(|error| error.to_string()));
+                }
+                StorageRequest::Measure { document, answer } => {
+                    let size = self.store.size(&prefix(&document));
+                    let _ = answer.send(size.map_err(|error| error.to_string()));
                 }
                 StorageRequest::Barrier { answer } => {
                     let _ = answer.send(());

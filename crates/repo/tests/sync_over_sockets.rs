@@ -215,3 +215,31 @@ async fn ephemeral_messages_and_presence_pass_through_a_server() {
     .unwrap();
     assert_eq!(found.presence()[first.peer()]["cursor"], 7.into());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passed_and_what_is_stored_is_told_in_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _listening, url) = server(&folder.path().join("server.sqlite")).await;
+    let repo = Repo::builder(disk(&folder.path().join("ana.sqlite"))).build().unwrap();
+    repo.dial(&url, None);
+    let note = repo.create();
+    repo.share(note.id(), BTreeSet::from([Destination::Server(url)]));
+    type_into(&note, 0, "counted");
+    status(&note, "saved there", |status| status.servers.iter().any(|server| server.has_all)).await;
+    note.saved().await.unwrap();
+    let traffic = note.traffic();
+    assert_eq!(traffic.sent.changes, 2);
+    assert_eq!(traffic.received.changes, 0);
+    assert!(traffic.sent.messages > 0 && traffic.sent.bytes > 100, "{traffic:?}");
+    let there = server.find(note.id()).await.unwrap();
+    assert_eq!(there.traffic().received, traffic.sent);
+    let connection = &repo.connections()[0].traffic;
+    assert!(connection.sent.bytes > traffic.sent.bytes, "the greeting counts there");
+    // The two changes and nothing else, whichever way they lie there.
+    let saved = note.read(|document| document.save().len() as u64).unwrap();
+    let stored = note.stored_bytes().await.unwrap();
+    assert!(stored >= saved / 2 && stored <= saved * 3, "{stored} bytes for {saved}");
+    type_into(&note, 0, &"x".repeat(10_000));
+    note.saved().await.unwrap();
+    assert!(note.stored_bytes().await.unwrap() > stored);
+}

@@ -22,6 +22,7 @@ mod saving;
 mod slot;
 mod status;
 mod timers;
+mod traffic;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +34,7 @@ use rejoin_document::TextUnit;
 pub use connection::{ConnectionPhase, ConnectionStatus};
 pub use local::{EditError, UnknownDocument};
 pub use status::{Availability, DiskStatus, DocumentStatus, PeerStatus, ServerStatus};
+pub use traffic::{Flow, Traffic, TrafficSecond};
 
 use crate::{
     ConnectionId, DialerId, DocumentEvent, DocumentId, Effect, Event, Extensions, LoadId, Now,

@@ -224,6 +224,11 @@ fn note_sent(doc: &Document, state: &mut State, payload: &Payload, need: &[Chang
     };
     state.last_need = need.to_vec();
     state.heard_since_sent = false;
+    state.changes_sent += match &payload.sent {
+        InFlight::Nothing => 0,
+        InFlight::Changes(changes) => changes.len(),
+        InFlight::Everything => doc.change_count(),
+    };
     state.in_flight.add(payload.sent.clone());
     if payload.reaches_heads {
         state.sent_heads = doc.heads().to_vec();

@@ -42,6 +42,8 @@ pub struct State {
     pub(crate) peer: Peer,
     pub(crate) read_only: bool,
     pub(crate) needs_reset: bool,
+    /// How many changes the messages of this session have held.
+    pub(crate) changes_sent: usize,
 }
 
 /// What the peer's last message said of its document.
@@ -99,6 +101,12 @@ pub enum StateError {
 }
 
 impl State {
+    /// How many changes the messages since the beginning of the session have held; one that was sent
+    /// twice counts twice.
+    pub fn changes_sent(&self) -> usize {
+        self.changes_sent
+    }
+
     /// The state for a peer that was never met.
     pub fn new() -> Self {
         Self::default()

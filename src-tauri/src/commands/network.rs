@@ -5,7 +5,7 @@ use crate::port::{ItemId, Network, SyncReport};
 
 #[tauri::command]
 pub(crate) async fn sync_report(shell: Shell<'_>, note: ItemId) -> Answer<SyncReport> {
-    shell.desk().await?.sync_report(&note)
+    shell.desk().await?.sync_report(&note).await
 }
 
 #[tauri::command]

@@ -6,7 +6,8 @@ use rejoin_websocket::{Access, Admission, ListenOptions, Token, TokenSet};
 use super::status::{connection, state as state_of};
 use super::{Desk, State, now};
 use crate::port::{
-    AppEvent, BackendError, Connection, ErrorCode, ItemId, Listen, Network, SyncReport, units,
+    AppEvent, BackendError, Connection, ErrorCode, ItemId, Listen, Network, SyncReport,
+    TrafficSample, units,
 };
 
 /// More servers than this are a mistake.
@@ -57,22 +58,32 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// When the note is not here.
-    pub(crate) fn sync_report(&self, id: &ItemId) -> Result<SyncReport, BackendError> {
+    /// When the note is not here, or the disk cannot be read.
+    pub(crate) async fn sync_report(&self, id: &ItemId) -> Result<SyncReport, BackendError> {
+        let handle = self.lock().handle(id)?.clone();
+        let bytes_on_disk = handle.stored_bytes().await.map_err(|error| {
+            BackendError::new(ErrorCode::Storage, format!("The disk cannot be read: {error}."))
+        })?;
+        let changes = handle.read(|document| units(document.change_count()))?;
+        let traffic = handle.traffic();
+        let samples = handle.last_minute().into_iter().map(|second| TrafficSample {
+            at: second.at as i64,
+            sent: second.sent,
+            received: second.received,
+        });
         let state = self.lock();
-        let handle = state.handle(id)?;
-        let (changes, bytes) = handle
-            .read(|document| (units(document.change_count()), document.save().len() as u64))?;
         Ok(SyncReport {
             commits: state.commits.get(id).copied().unwrap_or_default(),
             changes,
-            messages_sent: 0,
-            messages_received: 0,
-            bytes_sent: 0,
-            bytes_received: 0,
-            bytes_on_disk: bytes,
+            changes_sent: traffic.sent.changes,
+            changes_received: traffic.received.changes,
+            messages_sent: traffic.sent.messages,
+            messages_received: traffic.received.messages,
+            bytes_sent: traffic.sent.bytes,
+            bytes_received: traffic.received.bytes,
+            bytes_on_disk,
             status: self.status_of(&state, id),
-            samples: Vec::new(),
+            samples: samples.collect(),
         })
     }
 

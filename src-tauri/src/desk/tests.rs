@@ -263,3 +263,21 @@ async fn requests_that_make_no_sense_are_refused() {
     assert!(desk.open_link(link("https://example.org")).await.is_err());
     assert_eq!(text(&desk, &id).await, "hello");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_of_a_note_counts_commits_and_what_the_disk_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let (id, opened, _) = opened(&desk, &session.library.home, "hello").await;
+    let handle = desk.lock().handle(&id).unwrap();
+    handle.saved().await.unwrap();
+    let before = desk.sync_report(&id).await.unwrap();
+    desk.push(&id, insertion(opened.version, 5, "!", 5)).unwrap();
+    handle.saved().await.unwrap();
+    let report = desk.sync_report(&id).await.unwrap();
+    assert_eq!(report.commits, before.commits + 1);
+    assert_eq!(report.changes, before.changes + 1);
+    assert!(report.bytes_on_disk > before.bytes_on_disk, "{report:?}");
+    assert_eq!(report.samples.len(), 60);
+    assert_eq!((report.messages_sent, report.bytes_sent), (0, 0), "nobody is there");
+}

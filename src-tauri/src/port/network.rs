@@ -197,26 +197,34 @@ pub struct SyncReport {
     pub commits: u32,
     /// Changes in the note's history.
     pub changes: u32,
-    /// Sync messages sent since the app started.
-    pub messages_sent: u32,
-    /// Sync messages received since the app started.
-    pub messages_received: u32,
+    /// Changes sent since the note was first opened, once for each peer that they went to.
+    #[ts(type = "number")]
+    pub changes_sent: u64,
+    /// Changes received since then that were new here.
+    #[ts(type = "number")]
+    pub changes_received: u64,
+    /// Sync messages sent since then.
+    #[ts(type = "number")]
+    pub messages_sent: u64,
+    /// Sync messages received since then.
+    #[ts(type = "number")]
+    pub messages_received: u64,
     /// Their bytes.
     #[ts(type = "number")]
     pub bytes_sent: u64,
     /// Their bytes.
     #[ts(type = "number")]
     pub bytes_received: u64,
-    /// The size of the note with its history on this disk.
+    /// What the store on this disk holds of the note: its history, and what peers have of it.
     #[ts(type = "number")]
     pub bytes_on_disk: u64,
     /// Where the note is.
     pub status: NoteStatus,
-    /// One a second, newest last, at most 60.
+    /// The last sixty whole seconds, newest last.
     pub samples: Vec<TrafficSample>,
 }
 
-/// The traffic of one second.
+/// The sync messages of one second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
 pub struct TrafficSample {
     /// When.

@@ -489,23 +489,27 @@ export type SyncReport = {
   commits: number,
   /** Changes in the note's history. */
   changes: number,
-  /** Sync messages sent since the app started. */
+  /** Changes sent since the note was first opened, once for each peer that they went to. */
+  changesSent: number,
+  /** Changes received since then that were new here. */
+  changesReceived: number,
+  /** Sync messages sent since then. */
   messagesSent: number,
-  /** Sync messages received since the app started. */
+  /** Sync messages received since then. */
   messagesReceived: number,
   /** Their bytes. */
   bytesSent: number,
   /** Their bytes. */
   bytesReceived: number,
-  /** The size of the note with its history on this disk. */
+  /** What the store on this disk holds of the note: its history, and what peers have of it. */
   bytesOnDisk: number,
   /** Where the note is. */
   status: NoteStatus,
-  /** One a second, newest last, at most 60. */
+  /** The last sixty whole seconds, newest last. */
   samples: Array<TrafficSample>,
 };
 
-/** The traffic of one second. */
+/** The sync messages of one second. */
 export type TrafficSample = {
   /** When. */
   at: number,

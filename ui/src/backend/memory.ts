@@ -426,6 +426,8 @@ export class MemoryBackend implements Backend {
     return structuredClone({
       commits: document.log.length,
       changes: document.log.length,
+      changesSent: document.log.length,
+      changesReceived: 0,
       messagesSent: document.log.length * 2,
       messagesReceived: document.log.length,
       bytesSent: bytes,

@@ -74,6 +74,43 @@ const press = (key: string, more: Partial<KeyboardEventInit> = {}) =>
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
 
 describe("the window", () => {
+  test("shows what this note has cost, in numbers and as a chart", async () => {
+    await start();
+    const report = await app.backend.syncReport(app.note!.id);
+    app.backend.syncReport = async () => ({
+      ...report,
+      commits: 4,
+      changesSent: 7,
+      changesReceived: 2,
+      messagesSent: 12,
+      messagesReceived: 9,
+      bytesSent: 4000,
+      bytesReceived: 1500,
+      bytesOnDisk: 812,
+      samples: [{ at: 0, sent: 300, received: 0 }, { at: 1000, sent: 0, received: 0 }],
+    });
+    app.panel = "sync";
+    await rest();
+    const rows = [...document.querySelectorAll("dl > dt")].map((row) => [row.textContent, row.nextElementSibling?.textContent]);
+    expect(rows).toEqual([
+      [strings.sync.commits, "4"],
+      [strings.sync.changes, "7 / 2"],
+      [strings.sync.messages, "12 / 9"],
+      [strings.sync.bytes, "4.0 kB / 1.5 kB"],
+      [strings.sync.perCommit, "1.0 kB"],
+      [strings.sync.disk, "812 B"],
+    ]);
+    expect(document.querySelector("svg path.sent")?.getAttribute("d")).toMatch(/^M0\.0 /);
+    // A quiet minute is a line at the bottom, and what is zero is said to be zero.
+    app.backend.syncReport = async () => ({ ...report, messagesSent: 0, messagesReceived: 0, samples: [] });
+    app.panel = null;
+    await rest();
+    app.panel = "sync";
+    await rest();
+    expect(document.querySelector("svg[role=img]")).not.toBeNull();
+    expect(document.querySelector("dl")?.textContent).toContain("0 / 0");
+  });
+
   test("opens the newest note and saves what is typed", async () => {
     await start();
     expect(app.note?.title).toBe("Apples");

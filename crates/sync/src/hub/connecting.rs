@@ -95,6 +95,7 @@ impl Hub {
                         peer: Some(peer.peer.clone()),
                         storage_id: peer.metadata.storage_id.clone(),
                         last_error: None,
+                        traffic: connection.traffic,
                     })
                 },
             );
@@ -117,6 +118,7 @@ impl Hub {
             peer: peer.map(|peer| peer.peer.clone()),
             storage_id: peer.and_then(|peer| peer.metadata.storage_id.clone()),
             last_error: dialer.last_error.clone(),
+            traffic: connection.map(|open| open.traffic).unwrap_or_default(),
         }
     }
 

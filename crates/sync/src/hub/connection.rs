@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use super::traffic::Traffic;
 use crate::{
     ConnectionId, ConnectionOrigin, DialerId, DocumentId, PeerContext, PeerId, StorageId,
     dialer::Backoff,
@@ -28,6 +29,7 @@ pub(super) struct Connection {
     pub(super) documents: BTreeSet<DocumentId>,
     /// Stores that the peer wants to hear of.
     pub(super) subscriptions: BTreeSet<StorageId>,
+    pub(super) traffic: Traffic,
 }
 
 /// How far a connection is.
@@ -71,6 +73,8 @@ pub struct ConnectionStatus {
     pub storage_id: Option<StorageId>,
     /// Why the last attempt or connection ended, in words.
     pub last_error: Option<String>,
+    /// What has passed on the connection that is open now, whatever it is about.
+    pub traffic: Traffic,
 }
 
 /// How far a connection is, for people to see.
@@ -99,6 +103,7 @@ impl Connection {
             news: VecDeque::new(),
             documents: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
+            traffic: Traffic::default(),
         }
     }
 

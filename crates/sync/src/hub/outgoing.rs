@@ -6,6 +6,7 @@ use super::{
     Hub, Timer,
     connection::{Connection, Stage},
     slot::{PeerKnowledge, Phase, Session},
+    traffic::Direction,
 };
 use crate::{
     ConnectionId, DocumentId, Effect, Now, PeerId, generate_sync_message,
@@ -46,6 +47,8 @@ impl Hub {
         }
         let frame = message.encode();
         if connection.may_wait(frame.len()) {
+            // These are never sync messages, so they count for the connection alone.
+            connection.traffic.count(Direction::Sent, frame.len());
             connection.frames_bytes += frame.len();
             connection.frames.push_back(frame);
             self.touched.insert(id);
@@ -159,6 +162,7 @@ impl Hub {
         .flatten()
         {
             let frame = message.encode();
+            self.count_sent(document, id, &message, frame.len(), now);
             self.send(id, frame);
         }
     }
@@ -202,9 +206,12 @@ impl Hub {
         let is_request = is_absent
             && session.state.shared_heads().is_empty()
             && session.knowledge == PeerKnowledge::Unknown;
+        let sent_before = session.state.changes_sent();
         let data = generate_sync_message(&slot.document, &mut session.state)?.encode();
+        let changes = session.state.changes_sent() - sent_before;
         session.unanswered += 1;
         session.paced_until = now.elapsed + PACE;
+        self.count_changes(document, id, Direction::Sent, changes);
         let message = self.message(document, target, data);
         Some(match is_request {
             true => WireMessage::Request(message),

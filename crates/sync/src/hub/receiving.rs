@@ -4,6 +4,7 @@ use super::{
     Hub, Timer,
     connection::Stage,
     slot::{Disk, DurableReport, PeerKnowledge, Pending, Phase, Session, Slot},
+    traffic::Direction,
 };
 use crate::{
     Access, ConnectionId, DocumentEvent, DocumentId, Effect, Extensions, LoadId, Message, Now,
@@ -14,6 +15,13 @@ use rejoin_document::{ChangeHash, Patch};
 
 /// A peer may make us keep this much while the disk is read.
 const MAX_PENDING_BYTES: usize = 64 << 20;
+
+/// How a sync message came.
+struct Arrived {
+    is_request: bool,
+    /// The length of its frame.
+    bytes: usize,
+}
 
 impl Hub {
     pub(super) fn received(&mut self, id: ConnectionId, frame: &[u8], now: Now) {
@@ -27,16 +35,24 @@ impl Hub {
             Ok(message) => message,
             Err(error) => return self.cut(id, &format!("not a message: {error}"), now),
         };
+        connection.traffic.count(Direction::Received, frame.len());
         if stage_is_greeting {
             return self.greeted(id, message, now);
         }
         let Some(peer) = connection.peer().cloned() else { return };
+        let bytes = frame.len();
         match message {
             WireMessage::Sync(message) if message.sender == peer.peer => {
-                self.document_message(id, &peer, message, false, now);
+                self.document_message(
+                    id,
+                    &peer,
+                    message,
+                    Arrived { is_request: false, bytes },
+                    now,
+                );
             }
             WireMessage::Request(message) if message.sender == peer.peer => {
-                self.document_message(id, &peer, message, true, now);
+                self.document_message(id, &peer, message, Arrived { is_request: true, bytes }, now);
             }
             WireMessage::DocUnavailable(message) if message.sender == peer.peer => {
                 self.unavailable_there(id, &message.document);
@@ -68,7 +84,7 @@ impl Hub {
         id: ConnectionId,
         peer: &PeerContext,
         message: DocumentMessage,
-        is_request: bool,
+        Arrived { is_request, bytes }: Arrived,
         now: Now,
     ) {
         let document = message.document;
@@ -94,6 +110,7 @@ impl Hub {
         self.ensure_session(&document, id, peer, access);
         let Some(slot) = self.slots.get_mut(&document) else { return };
         slot.last_used = now.elapsed;
+        slot.traffic.count(Direction::Received, bytes, slot.watchers > 0, now.elapsed);
         let waiting: usize = slot.pending.iter().map(|pending| pending.data.len()).sum();
         if slot.is_in_memory() {
             self.process(&document, id, peer, is_request, &message.data, now);
@@ -146,6 +163,7 @@ impl Hub {
             return;
         }
         let before = slot.document.heads().to_vec();
+        let count_before = slot.document.change_count();
         let is_first = session.state.their_heads().is_none();
         let result = Message::decode(data).map_err(|error| error.to_string()).and_then(|message| {
             receive_sync_message(&mut slot.document, &mut session.state, message, &mut slot.log)
@@ -167,6 +185,7 @@ impl Hub {
         }
         let changed = slot.document.heads() != before.as_slice();
         session.contributed |= changed;
+        let new_changes = slot.document.change_count() - count_before;
         // Somebody who writes, or has just come to read, is company: nothing is held back.
         if (changed || is_first) && slot.publisher.yields_to_company() {
             slot.publisher.published();
@@ -174,6 +193,7 @@ impl Hub {
             self.queue_news_for_all(document);
         }
         self.sync_state_changed(document, now);
+        self.count_changes(document, id, Direction::Received, new_changes);
         if changed {
             let patches = self.take_patches(document);
             self.changed(document, before, patches, Origin::Remote(peer.peer.clone()), now);

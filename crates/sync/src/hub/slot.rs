@@ -7,6 +7,7 @@ use std::{
 
 use rejoin_document::{ChangeHash, Document, PatchLog};
 
+use super::traffic::DocumentTraffic;
 use crate::{
     Access, ConnectionId, LoadId, PeerId, State, StorageId, StoredDocument, StoredKey, StoredKind,
     dialer::Backoff, presence::Presence, publish_mode::Publisher,
@@ -62,6 +63,7 @@ pub(super) struct Slot {
     pub(super) presence: Presence,
     pub(super) durable: BTreeMap<StorageId, DurableReport>,
     pub(super) last_used: Duration,
+    pub(super) traffic: DocumentTraffic,
 }
 
 /// What is on the disk of a document.
@@ -149,6 +151,7 @@ impl Slot {
             presence: Presence::default(),
             durable: BTreeMap::new(),
             last_used: now,
+            traffic: DocumentTraffic::default(),
         }
     }
 

@@ -8,3 +8,4 @@ mod modes;
 mod saving;
 mod sharing;
 mod statuses;
+mod traffic;
