@@ -88,10 +88,8 @@ fn window() -> Result<()> {
     }
     step("window: tests", || {
         let display = Display::start()?;
-        // A note that is opened by its link right after it was made sometimes stays empty in the
-        // other's window. Until that fault is found a failed test is run again, and says so.
         let arguments: &[&str] = if has_nextest() {
-            &["nextest", "run", "--workspace", "--test=window", "--test-threads=1", "--retries=9"]
+            &["nextest", "run", "--workspace", "--test=window", "--test-threads=1"]
         } else {
             &["test", "--workspace", "--test", "window", "--", "--test-threads=1", "--nocapture"]
         };

@@ -281,3 +281,41 @@ async fn the_report_of_a_note_counts_commits_and_what_the_disk_holds() {
     assert_eq!(report.samples.len(), 60);
     assert_eq!((report.messages_sent, report.bytes_sent), (0, 0), "nobody is there");
 }
+
+/// What a page would show that was told this, beginning with an empty text.
+fn text_told(told: &Heard<NoteEvent>) -> Option<String> {
+    told.lock().unwrap().iter().rev().find_map(|event| match event {
+        NoteEvent::Reset { text, .. } => Some(text.clone()),
+        _ => None,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_was_opened_before_it_came_fills_its_window() {
+    let (her_folder, his_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (hers, _, session) = desk(her_folder.path()).await;
+    let (his, _, _) = desk(his_folder.path()).await;
+    let (id, _, _) = opened(&hers, &session.library.home, "# Trip\nby train").await;
+
+    let link =
+        OpenLink { link: format!("automerge:{}", id.0), target: LinkKind::Item, parent: None };
+    assert_eq!(his.open_link(link).await.unwrap(), id);
+    let (told, sink) = heard();
+    let empty = his.open_note(&id, sink).await.unwrap();
+    assert_eq!((empty.text.as_str(), empty.available), ("", false));
+
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let silent = Listen { enabled: false, port, everywhere: false, token: None, has_token: false };
+    let listen = Listen { enabled: true, ..silent.clone() };
+    hers.set_network(Network { offline: false, servers: Vec::new(), listen }).await.unwrap();
+    let server = Server {
+        address: format!("ws://127.0.0.1:{port}"),
+        kind: PlaceKind::Peer,
+        token: None,
+        has_token: false,
+    };
+    let network = Network { offline: false, servers: vec![server], listen: silent };
+    his.set_network(network).await.unwrap();
+    let text = until("the note to come", || text_told(&told)).await;
+    assert_eq!(text, "# Trip\nby train");
+}

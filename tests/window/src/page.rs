@@ -1,6 +1,6 @@
 //! What a person does in the page of the app, and what they see.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -27,13 +27,18 @@ impl App {
     ///
     /// When the page looks different from what is expected, as for all below.
     pub fn welcome(&self, name: &str, server: Option<&str>) -> Result<()> {
-        let field = self.page.element("#welcome-name")?;
-        self.page.keys(&field, name)?;
+        self.page.keys("#welcome-name", name)?;
         if let Some(address) = server {
-            self.page.click(&self.page.element("input[type=radio][value=server]")?)?;
-            self.page.keys(&self.page.element("input[placeholder^='wss']")?, address)?;
+            self.page.click("input[type=radio][value=server]")?;
+            self.page.keys("input[placeholder^='wss']", address)?;
         }
-        self.page.click(&self.page.element("button[type=submit]")?)?;
+        // What was typed must have stayed in the field in which it was begun.
+        let script = "return [...document.querySelectorAll('input.input:not([type=password])')]
+            .map((field) => field.value)";
+        let fields = self.page.script(script, &[])?;
+        let expected: Vec<&str> = [Some(name), server].into_iter().flatten().collect();
+        ensure!(fields == json!(expected), "{expected:?} became {fields}");
+        self.page.click("button[type=submit]")?;
         self.page.element(".cm-content")?;
         Ok(())
     }
@@ -73,7 +78,7 @@ impl App {
     ///
     /// When it is not in the list.
     pub fn open_note(&self, id: &str) -> Result<()> {
-        self.page.click(&self.page.element(&format!("#row-{id}"))?)?;
+        self.page.click(&format!("#row-{id}"))?;
         until("the note to open", Patience::default(), || {
             Ok(self.note_id().ok().filter(|open| open == id).map(drop))
         })?;
@@ -86,7 +91,7 @@ impl App {
     ///
     /// When there is no editor.
     pub fn type_text(&self, keys: &str) -> Result<()> {
-        self.page.keys(&self.page.element(".cm-content")?, keys)
+        self.page.keys(".cm-content", keys)
     }
 
     /// Puts the caret at the end of the note.
@@ -168,8 +173,7 @@ impl App {
     /// When there is no such dialog.
     pub fn commit(&self, message: &str) -> Result<()> {
         self.page.chord(&[CONTROL, SHIFT], ENTER)?;
-        let field = self.page.element("[role=dialog] input, dialog input")?;
-        self.page.keys(&field, &format!("{message}{ENTER}"))?;
+        self.page.keys("[role=dialog] input, dialog input", &format!("{message}{ENTER}"))?;
         until("the dialog to close", Patience::default(), || {
             let open = self.page.elements("[role=dialog] input, dialog[open] input")?;
             Ok(open.is_empty().then_some(()))

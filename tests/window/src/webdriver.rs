@@ -110,22 +110,35 @@ impl Session {
             .collect())
     }
 
-    /// Clicks an element in its middle.
+    /// Clicks the first element that a CSS selector matches, in its middle, once there is one.
     ///
     /// # Errors
     ///
-    /// When it cannot be clicked.
-    pub fn click(&self, element: &Element) -> Result<()> {
-        self.post(&format!("element/{}/click", element.0), &json!({})).map(drop)
+    /// When there is none in time, or it cannot be clicked.
+    pub fn click(&self, selector: &str) -> Result<()> {
+        self.act(selector, "click", &json!({}))
     }
 
-    /// Presses keys while an element has the focus. `\u{E007}` is Enter, and so on, as the protocol has it.
+    /// Presses keys while the first element that a CSS selector matches has the focus, once there is
+    /// one. `\u{E007}` is Enter, and so on, as the protocol has it.
     ///
     /// # Errors
     ///
-    /// When the element takes no keys.
-    pub fn keys(&self, element: &Element, keys: &str) -> Result<()> {
-        self.post(&format!("element/{}/value", element.0), &json!({ "text": keys })).map(drop)
+    /// When there is none in time, or it takes no keys.
+    pub fn keys(&self, selector: &str, keys: &str) -> Result<()> {
+        self.act(selector, "value", &json!({ "text": keys }))
+    }
+
+    /// The page may replace an element between the search and the act, which has then not begun.
+    fn act(&self, selector: &str, act: &str, body: &Value) -> Result<()> {
+        until(&format!("{selector} to stay"), Patience::default(), || {
+            let element = self.element(selector)?;
+            match self.post(&format!("element/{}/{act}", element.0), body) {
+                Ok(_) => Ok(Some(())),
+                Err(error) if error.to_string().starts_with("stale element reference") => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// Presses a key while others are held, wherever the focus is.

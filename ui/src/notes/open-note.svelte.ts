@@ -112,8 +112,10 @@ export class OpenNote {
     this.draft = opened.draft;
     this.status = opened.status;
     this.away = opened.away;
-    this.available = opened.available;
-    this.setReadOnly(opened.readOnly);
+    // The note may have come while the answer was on its way.
+    const arrived = this.early.some((event) => event.kind === "reset");
+    this.available = opened.available || arrived;
+    if (!arrived) this.setReadOnly(opened.readOnly);
     this.showPeers(opened.peers);
     return { text: opened.text, version: opened.version };
   }

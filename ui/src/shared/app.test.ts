@@ -73,6 +73,46 @@ const textOf = (id: string) => world.note(id).document.shared.toString();
 const press = (key: string, more: Partial<KeyboardEventInit> = {}) =>
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
 
+describe("a note that comes late", () => {
+  test("shows although its text was told before the answer to its opening", async () => {
+    await start();
+    const { backend } = app;
+    const openNote = backend.openNote.bind(backend);
+    backend.openNote = async (id, onEvent) => {
+      const opened = await openNote(id, onEvent);
+      onEvent({ kind: "reset", version: 1, text: "# Late", readOnly: false });
+      return { ...opened, text: "", version: 0, available: false };
+    };
+    await app.openNote("b");
+    await rest();
+    expect(app.note?.available).toBe(true);
+    expect(app.note?.view?.state.doc.toString()).toBe("# Late");
+  });
+});
+
+describe("the focus", () => {
+  const focused = () => document.activeElement;
+  // The web view acts on that attribute late, and takes the focus from where one types by then.
+  const late = () => document.querySelectorAll("[autofocus]").length;
+
+  test("begins at the name on the first page", async () => {
+    await start({ firstRun: true });
+    expect(focused()?.id).toBe("welcome-name");
+    expect(late()).toBe(0);
+  });
+
+  test.each([
+    ["the palette", { kind: "palette", commands: true } as const, "combobox"],
+    ["the settings", { kind: "settings", page: "writing" } as const, "tab"],
+  ])("begins in %s where one goes on", async (_, dialog, role) => {
+    await start();
+    app.dialog = dialog;
+    await rest();
+    expect(focused()?.getAttribute("role")).toBe(role);
+    expect(late()).toBe(0);
+  });
+});
+
 describe("the window", () => {
   test("shows what this note has cost, in numbers and as a chart", async () => {
     await start();
