@@ -63,7 +63,7 @@ impl Counter {
         if self.is_shown && (is_due || done == total) {
             self.last = Some(Instant::now());
             const WIDTH: usize = 30;
-            let filled = if total == 0 { WIDTH } else { WIDTH * done / total };
+            let filled = (WIDTH * done).checked_div(total).unwrap_or(WIDTH);
             let bar = "#".repeat(filled) + &"-".repeat(WIDTH - filled);
             let _ = write!(io::stderr(), "\r{} [{bar}] {done} of {total}", self.what);
             let _ = io::stderr().flush();

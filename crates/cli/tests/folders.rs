@@ -1,4 +1,5 @@
 //! Folders of notes: imported, exported and mirrored.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

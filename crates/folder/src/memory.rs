@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use rejoin_document::ChangeHash;
+
 use crate::file_path::FilePath;
 use crate::file_text::{FileText, Form};
 use crate::planner::{Action, NoteNow};
@@ -37,6 +39,8 @@ pub struct Remembered {
     pub texts: VecDeque<HeldText>,
     /// Whether somebody deleted the file of a note that was in the trash; it is not written again.
     pub is_deleted: bool,
+    /// A spot that a person has not looked at yet.
+    pub review: Option<ReviewMark>,
 }
 
 /// A text that a file held.
@@ -46,6 +50,29 @@ pub struct HeldText {
     pub text: String,
     /// Whether another program wrote it.
     pub by_others: bool,
+    /// The note's version that it was written from, or that it was taken into.
+    pub version: Version,
+    /// The note's version before the text was taken into it, while that may still matter.
+    pub taken_from: Option<Version>,
+}
+
+/// A version of a note: its heads, and how much of a draft lies above them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Version {
+    /// The heads; none when the version is not known.
+    pub heads: Vec<ChangeHash>,
+    /// The draft's length, in operations.
+    pub draft: usize,
+}
+
+/// A spot where an edit made on an old text was kept beside what came after, for a person to look
+/// at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewMark {
+    /// Where it is, as a cursor of the document's text; none in a draft.
+    pub cursor: Option<String>,
+    /// The first words of what was kept.
+    pub excerpt: String,
 }
 
 impl Memory {
@@ -56,9 +83,12 @@ impl Memory {
     /// file holds a text that is remembered, whichever it is.
     pub fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
         match action {
-            Action::Edit { read, .. } => {
+            Action::Edit { read, from, .. } => {
                 if let Some(remembered) = self.notes.get_mut(note) {
-                    remembered.hold(&read.text, true);
+                    remembered.hold(&read.text, true, &now.version);
+                    if let Some(held) = remembered.texts.back_mut() {
+                        held.taken_from = Some(from.clone());
+                    }
                     remembered.form = read.form;
                     remembered.is_deleted = false;
                 }
@@ -70,14 +100,20 @@ impl Memory {
                 }
                 remembered.is_deleted = false;
                 remembered.form = text.form;
-                remembered.hold(&text.text, false);
+                remembered.hold(&text.text, false, &now.version);
             }
             Action::Create { path, read } | Action::Adopt { path, read, .. } => {
                 let FileText { text, form } = read;
                 let remembered = self.at(note, path, now);
                 remembered.place(path, now);
                 remembered.form = *form;
-                remembered.hold(text, true);
+                remembered.hold(text, true, &now.version);
+            }
+            Action::Unite { .. } => {
+                let held = self.notes.get_mut(note).and_then(|it| it.texts.back_mut());
+                if let Some(held) = held {
+                    held.taken_from = None;
+                }
             }
             Action::Rename { to: path, .. } | Action::Place { path, .. } => {
                 self.at(note, path, now).place(path, now);
@@ -102,6 +138,7 @@ impl Memory {
             form: Form::default(),
             texts: VecDeque::new(),
             is_deleted: false,
+            review: None,
         })
     }
 }
@@ -115,13 +152,14 @@ impl Remembered {
         self.title.clone_from(&now.title);
     }
 
-    /// Notes that the file holds this text now.
-    pub fn hold(&mut self, text: &str, by_others: bool) {
+    /// Notes that the file holds this text now, which belongs to a version of the note.
+    pub fn hold(&mut self, text: &str, by_others: bool, version: &Version) {
         let known = self.texts.iter().position(|held| held.text == text);
         if let Some(at) = known {
             self.texts.remove(at);
         }
-        self.texts.push_back(HeldText { text: text.to_owned(), by_others });
+        let (text, version) = (text.to_owned(), version.clone());
+        self.texts.push_back(HeldText { text, by_others, version, taken_from: None });
         while self.texts.len() > REMEMBERED_TEXTS {
             self.texts.pop_front();
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file_path::FilePath;
 use crate::file_text::Form;
-use crate::memory::{HeldText, Memory, NoteId, Remembered};
+use crate::memory::{HeldText, Memory, NoteId, Remembered, ReviewMark, Version};
 
 /// Keeps a [`Memory`] in a store, one value for each note.
 pub struct MemoryStore {
@@ -25,8 +25,24 @@ struct Stored {
     title: String,
     byte_order_mark: bool,
     carriage_returns: bool,
-    texts: Vec<(String, bool)>,
+    texts: Vec<StoredText>,
     deleted: bool,
+    review: Option<(Option<String>, String)>,
+}
+
+/// One text that a file held.
+#[derive(Serialize, Deserialize)]
+struct StoredText {
+    text: String,
+    by_others: bool,
+    version: StoredVersion,
+    taken_from: Option<StoredVersion>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredVersion {
+    heads: Vec<String>,
+    draft: usize,
 }
 
 impl MemoryStore {
@@ -110,7 +126,13 @@ impl MemoryStore {
 
 impl Stored {
     fn of(remembered: &Remembered) -> Self {
-        let texts = remembered.texts.iter().map(|held| (held.text.clone(), held.by_others));
+        let texts = remembered.texts.iter().map(|held| StoredText {
+            text: held.text.clone(),
+            by_others: held.by_others,
+            version: StoredVersion::of(&held.version),
+            taken_from: held.taken_from.as_ref().map(StoredVersion::of),
+        });
+        let review = remembered.review.clone().map(|mark| (mark.cursor, mark.excerpt));
         Self {
             path: remembered.path.to_string(),
             folders: remembered.folders.clone(),
@@ -120,13 +142,20 @@ impl Stored {
             carriage_returns: remembered.form.carriage_returns,
             texts: texts.collect(),
             deleted: remembered.is_deleted,
+            review,
         }
     }
 
     fn remembered(self) -> Option<Remembered> {
         let texts = self.texts.into_iter();
-        let texts: VecDeque<HeldText> =
-            texts.map(|(text, by_others)| HeldText { text, by_others }).collect();
+        let texts: VecDeque<HeldText> = texts
+            .map(|held| HeldText {
+                text: held.text,
+                by_others: held.by_others,
+                version: held.version.version(),
+                taken_from: held.taken_from.map(StoredVersion::version),
+            })
+            .collect();
         Some(Remembered {
             path: FilePath::new(&self.path).ok()?,
             folders: self.folders,
@@ -138,6 +167,20 @@ impl Stored {
             },
             texts,
             is_deleted: self.deleted,
+            review: self.review.map(|(cursor, excerpt)| ReviewMark { cursor, excerpt }),
         })
+    }
+}
+
+impl StoredVersion {
+    fn of(version: &Version) -> Self {
+        let heads = version.heads.iter().map(ToString::to_string).collect();
+        Self { heads, draft: version.draft }
+    }
+
+    /// A version with a head that cannot be read is not known.
+    fn version(self) -> Version {
+        let heads: Result<Vec<_>, _> = self.heads.iter().map(|head| head.parse()).collect();
+        Version { heads: heads.unwrap_or_default(), draft: self.draft }
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use rejoin_notes::folder;
 use rejoin_repo::{DocumentId, Repo};
 use rejoin_storage::{ChunkStore, StoreError};
@@ -14,18 +15,26 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::disk::{Changed, Folder, FolderError};
 use crate::file_path::FilePath;
 use crate::file_text::LeftAlone;
-use crate::memory::{Memory, NoteId};
+use crate::memory::{Memory, NoteId, ReviewMark};
 use crate::memory_store::MemoryStore;
+pub use crate::notebook::{EditRefused, FROM_FILE, NoteEditor};
 use crate::notebook::{Notebook, NotebookError};
-use crate::planner::{Action, NoteNow, Notes, PlanOptions, plan};
+use crate::planner::{Action, NoteNow, Notes, Plan, PlanOptions, plan};
 
 /// Files come to rest for so long before they are looked at: a program that saves in several steps
 /// has done so then.
-const REST: Duration = Duration::from_millis(120);
+const REST: Duration = Duration::from_millis(100);
+/// How often is looked whether files came to rest.
+const TICK: Duration = Duration::from_millis(50);
+/// Notes are written out together when they change for so long.
+const TYPING: Duration = Duration::from_millis(200);
 /// But no longer than this, as some programs never rest.
 const RESTLESS: Duration = Duration::from_secs(2);
 /// A folder that cannot be used now is tried again after this.
 const RETRY: Duration = Duration::from_secs(5);
+/// A file that is gone is believed to be gone after this: programs that save by renaming put it back
+/// sooner.
+const GRACE: Duration = Duration::from_millis(600);
 /// Plans that follow one another at once; what is left then waits for the next occasion.
 const ROUNDS: usize = 12;
 /// How long files that went count together.
@@ -43,6 +52,8 @@ pub struct MirrorOptions {
     pub directory: PathBuf,
     /// Where the mirror remembers.
     pub store: Box<dyn ChunkStore>,
+    /// Who writes edits of files into notes; without one the mirror does so itself.
+    pub editor: Option<Arc<dyn NoteEditor>>,
 }
 
 /// How a mirror is doing.
@@ -54,8 +65,10 @@ pub struct MirrorStatus {
     pub paused: Option<Paused>,
     /// Files that are no notes, and why.
     pub left_alone: BTreeMap<FilePath, LeftAlone>,
-    /// Notes that took in an edit made on an old text, for a person to look at.
-    pub to_review: Vec<NoteId>,
+    /// Where notes are that took in an edit made on an old text, for a person to look at.
+    pub to_review: BTreeMap<NoteId, ReviewMark>,
+    /// How many notes have a file.
+    pub notes: usize,
     /// What went wrong last, in words; it is tried again.
     pub problem: Option<String>,
 }
@@ -90,6 +103,7 @@ pub enum MirrorError {
 pub struct Mirror {
     status: watch::Receiver<MirrorStatus>,
     orders: mpsc::UnboundedSender<Order>,
+    changed: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -129,7 +143,8 @@ impl Mirror {
         let watcher = watch_directory(&folder, touched.clone())?;
         let (sender, status) = watch::channel(MirrorStatus::default());
         let (orders, received) = mpsc::unbounded_channel();
-        let notebook = Notebook::new(options.repo, options.folder, trash);
+        let notebook = Notebook::new(options.repo, options.folder, trash, options.editor);
+        let changed = notebook.changed();
         let worker = Worker {
             folder,
             notebook,
@@ -140,9 +155,11 @@ impl Mirror {
             deletions_confirmed: false,
             unsaved: BTreeSet::new(),
             restless_since: None,
+            scan_due: true,
+            missing: BTreeMap::new(),
         };
-        let task = tokio::spawn(worker.run(touched, received, watcher));
-        Ok(Self { status, orders, task })
+        let task = tokio::spawn(run(worker, touched, received, watcher));
+        Ok(Self { status, orders, changed, task })
     }
 
     /// How it is doing, whenever that changes.
@@ -153,6 +170,11 @@ impl Mirror {
     /// The person says that the files which are gone are meant to be gone.
     pub fn confirm_deletions(&self) {
         let _ = self.orders.send(Order::ConfirmDeletions);
+    }
+
+    /// A note's draft has changed, of which its document does not tell.
+    pub fn draft_changed(&self) {
+        self.changed.notify_one();
     }
 
     /// The person has looked at a note that was marked for review.
@@ -186,17 +208,18 @@ fn own_trash(repo: &Repo, store: &mut MemoryStore) -> Result<DocumentId, StoreEr
     Ok(handle.id().clone())
 }
 
-/// Rings when anything changes in the directory.
-fn watch_directory(
-    folder: &Folder,
-    touched: Arc<Notify>,
-) -> Result<RecommendedWatcher, notify::Error> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+type Watcher = Debouncer<RecommendedWatcher, RecommendedCache>;
+
+/// Rings when something has changed in the directory and has come to rest.
+fn watch_directory(folder: &Folder, touched: Arc<Notify>) -> Result<Watcher, notify::Error> {
+    let told = move |result: DebounceEventResult| {
         // Reading is no change; what the watcher cannot tell may be one.
-        if !event.is_ok_and(|event| event.kind.is_access()) {
-            touched.notify_one();
+        if result.is_ok_and(|events| events.iter().all(|event| event.kind.is_access())) {
+            return;
         }
-    })?;
+        touched.notify_one();
+    };
+    let mut watcher = new_debouncer(REST, Some(TICK), told)?;
     watcher.watch(folder.root(), RecursiveMode::Recursive)?;
     Ok(watcher)
 }
@@ -214,6 +237,10 @@ struct Worker {
     unsaved: BTreeSet<NoteId>,
     /// Since when files are met that were written a moment ago.
     restless_since: Option<Instant>,
+    /// The directory may have changed since it was last scanned.
+    scan_due: bool,
+    /// Notes whose file is gone, and since when.
+    missing: BTreeMap<NoteId, Instant>,
 }
 
 /// Why a round of work ended early.
@@ -227,42 +254,42 @@ enum RoundError {
     Store(#[from] StoreError),
 }
 
-impl Worker {
-    async fn run(
-        mut self,
-        touched: Arc<Notify>,
-        mut orders: mpsc::UnboundedReceiver<Order>,
-        _watcher: RecommendedWatcher,
-    ) {
-        let changed = self.notebook.changed();
-        loop {
-            let again = self.work();
-            let is_resting = self.restless_since.is_none();
-            let retry = tokio::time::sleep(if is_resting { RETRY } else { REST });
-            tokio::select! {
-                () = touched.notified() => {}
-                () = changed.notified() => {}
-                () = retry, if again => {}
-                order = orders.recv() => match order {
-                    None | Some(Order::Stop) => return,
-                    Some(Order::ConfirmDeletions) => self.deletions_confirmed = true,
-                    Some(Order::Reviewed(note)) => {
-                        self.status.send_modify(|status| status.to_review.retain(|it| *it != note));
-                    }
-                },
-            }
-            // Until nothing has happened for a moment: what is half done is not looked at.
-            let began = Instant::now();
-            while began.elapsed() < RESTLESS
-                && tokio::time::timeout(REST, touched.notified()).await.is_ok()
-            {}
+/// Works whenever there is something to do. Files are read and written on a thread for that, where
+/// nothing else waits.
+async fn run(
+    mut worker: Worker,
+    touched: Arc<Notify>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    _watcher: Watcher,
+) {
+    let changed = worker.notebook.changed();
+    loop {
+        let worked = tokio::task::spawn_blocking(move || {
+            let again = worker.work();
+            (worker, again)
+        });
+        // It ends early only with the runtime.
+        let Ok((returned, again)) = worked.await else { return };
+        worker = returned;
+        let is_waiting = worker.restless_since.is_some() || !worker.missing.is_empty();
+        let retry = if is_waiting { TICK } else { RETRY };
+        tokio::select! {
+            () = touched.notified() => worker.scan_due = true,
+            () = changed.notified() => tokio::time::sleep(TYPING).await,
+            () = tokio::time::sleep(retry), if again => worker.scan_due = true,
+            order = orders.recv() => match order {
+                None | Some(Order::Stop) => return,
+                Some(Order::ConfirmDeletions) => worker.deletions_confirmed = true,
+                Some(Order::Reviewed(note)) => worker.reviewed(&note),
+            },
         }
     }
+}
 
+impl Worker {
     /// Plans and acts until files and notes agree; `true` when it should be tried again soon.
     fn work(&mut self) -> bool {
         let mut next = MirrorStatus::default();
-        next.to_review.clone_from(&self.status.borrow().to_review);
         for _ in 0..ROUNDS {
             match self.round(&mut next) {
                 Ok(true) => break,
@@ -281,6 +308,11 @@ impl Worker {
             }
         }
         let again = !next.is_in_step;
+        self.scan_due |= again;
+        let files = self.memory.notes.iter().filter(|(_, remembered)| !remembered.is_deleted);
+        next.notes = files.clone().count();
+        let marked = files.filter_map(|(note, it)| Some((note.clone(), it.review.clone()?)));
+        next.to_review = marked.collect();
         self.status.send_if_modified(|status| {
             let is_new = *status != next;
             *status = next;
@@ -291,7 +323,10 @@ impl Worker {
 
     /// One plan, carried out; `true` when there is nothing more to do.
     fn round(&mut self, status: &mut MirrorStatus) -> Result<bool, RoundError> {
-        self.folder.scan()?;
+        // What was not touched is as it was; and before a file is written, it is read again.
+        if std::mem::replace(&mut self.scan_due, true) {
+            self.folder.scan()?;
+        }
         if self.folder.is_at_rest() {
             self.restless_since = None;
         } else {
@@ -312,30 +347,43 @@ impl Worker {
             gone_lately: self.gone.len(),
             deletions_confirmed: self.deletions_confirmed,
         };
-        let plan = plan(self.folder.disk(), &notes, &self.memory, options);
-        status.left_alone = plan.left_alone;
+        let mut plan = plan(self.folder.disk(), &notes, &self.memory, &self.notebook, options);
+        status.left_alone = std::mem::take(&mut plan.left_alone);
         if let Some(count) = plan.too_many_gone {
             status.paused = Some(Paused::ManyGone(count));
             return Ok(true);
         }
+        self.wait_for_missing(&mut plan);
         let is_done = plan.actions.is_empty();
+        self.scan_due = !is_done;
         self.deletions_confirmed &= !is_done;
-        let performed =
-            plan.actions.iter().try_for_each(|action| self.perform(action, &notes, status));
+        let performed = plan.actions.iter().try_for_each(|action| self.perform(action, &notes));
         // What was done counts, also when the rest failed.
         self.notebook.list_new()?;
         self.save()?;
         performed?;
-        status.is_in_step = is_done;
+        status.is_in_step = is_done && self.missing.is_empty();
         Ok(is_done)
     }
 
-    fn perform(
-        &mut self,
-        action: &Action,
-        notes: &Notes,
-        status: &mut MirrorStatus,
-    ) -> Result<(), RoundError> {
+    /// Takes out of a plan what follows from files that went just now.
+    fn wait_for_missing(&mut self, plan: &mut Plan) {
+        let mut missing = BTreeMap::new();
+        plan.actions.retain(|action| match action {
+            Action::Trash { note } | Action::Forget { note } => {
+                let since = self.missing.get(note).copied().unwrap_or_else(Instant::now);
+                let is_due = since.elapsed() >= GRACE || self.deletions_confirmed;
+                if !is_due {
+                    missing.insert(note.clone(), since);
+                }
+                is_due
+            }
+            _ => true,
+        });
+        self.missing = missing;
+    }
+
+    fn perform(&mut self, action: &Action, notes: &Notes) -> Result<(), RoundError> {
         let departed = match action {
             Action::Rename { note, .. } if notes.departed.contains(note) => {
                 self.memory.notes.get(note).map(NoteNow::departed)
@@ -348,12 +396,21 @@ impl Worker {
         };
         match action {
             Action::Edit { note, changes, review, .. } => {
-                let before = now(note)?;
-                self.notebook.edit(note, &before.text, changes)?;
-                if *review && !changes.is_identity() && !status.to_review.contains(note) {
-                    status.to_review.push(note.clone());
+                let mut now = now(note)?;
+                now.version = self.notebook.edit(note, &now.text, changes)?;
+                self.record(action, note, &now);
+                if *review && !changes.is_identity() {
+                    let mark = self.notebook.mark(note, changes);
+                    if let Some(remembered) = self.memory.notes.get_mut(note) {
+                        remembered.review = mark;
+                    }
                 }
-                self.record(action, note, &before);
+                Ok(())
+            }
+            Action::Unite { note, changes } => {
+                let now = now(note)?;
+                self.notebook.edit(note, &now.text, changes)?;
+                self.record(action, note, &now);
                 Ok(())
             }
             Action::Write { note, path, text, expected } => {
@@ -377,7 +434,9 @@ impl Worker {
                 let note = self.notebook.create(&read.text, path.stem(), &folders, is_trashed)?;
                 let title = rejoin_notes::title::title(&read.text);
                 let title = title.unwrap_or_else(|| path.stem().to_owned());
-                let now = NoteNow { text: read.text.clone(), title, folders, is_trashed };
+                let version = self.notebook.version(&note);
+                let text = read.text.clone();
+                let now = NoteNow { text, title, folders, is_trashed, version };
                 self.folder.write_id(path, &note)?;
                 self.record(action, &note, &now);
                 Ok(())
@@ -413,6 +472,16 @@ impl Worker {
                 self.record(action, note, &now(note)?);
                 Ok(())
             }
+        }
+    }
+
+    fn reviewed(&mut self, note: &NoteId) {
+        if let Some(remembered) = self.memory.notes.get_mut(note) {
+            remembered.review = None;
+            self.unsaved.insert(note.clone());
+        }
+        if let Err(error) = self.save() {
+            tracing::warn!(%error, "a mark that went is not written");
         }
     }
 

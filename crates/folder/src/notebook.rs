@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rejoin_document::{ChangeHash, Document, WriteError};
-use rejoin_notes::change_set::ChangeSet;
+use rejoin_document::{ChangeHash, CursorSide, Document, TextUnit, WriteError};
+use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
 use rejoin_notes::editing::EditedText;
 use rejoin_notes::note::{EditError, Note, NoteWriter};
 use rejoin_notes::tree::{Entry, EntryKind, Folder, Node, assemble};
@@ -14,8 +14,38 @@ use rejoin_repo::{AutomergeUrl, DocumentEvent, DocumentHandle, DocumentId, Repo}
 use tokio::sync::Notify;
 
 use crate::file_path::safe_name;
-use crate::memory::NoteId;
-use crate::planner::NoteNow;
+use crate::memory::{NoteId, ReviewMark, Version};
+use crate::planner::{History, NoteNow};
+
+/// What a change says that was taken from a file.
+pub const FROM_FILE: &str = "Edited as a file";
+
+/// How many changes are looked back for a text that the note said in between.
+const LOOK_BACK: usize = 256;
+
+/// Who writes edits of files into notes that somebody else keeps open, as an app does: it knows of
+/// drafts, windows and undo.
+pub trait NoteEditor: Send + Sync {
+    /// Takes `changes` of the text `before` into a note, with [`FROM_FILE`] as its message when it
+    /// is committed.
+    ///
+    /// # Errors
+    ///
+    /// When the note says something else by now, or refuses.
+    fn edit(&self, note: &DocumentId, before: &str, changes: &ChangeSet)
+    -> Result<(), EditRefused>;
+}
+
+/// Why an edit was not taken into a note.
+#[derive(Debug, thiserror::Error)]
+pub enum EditRefused {
+    /// The note is not what it was when the edit was planned.
+    #[error("the note has changed meanwhile")]
+    Changed,
+    /// It cannot be written now.
+    #[error("{0}")]
+    Other(String),
+}
 
 /// The notes in and under a folder.
 pub(crate) struct Notebook {
@@ -31,12 +61,13 @@ pub(crate) struct Notebook {
     folders: BTreeMap<Vec<String>, DocumentId>,
     /// New notes that are not listed in their folder yet.
     unlisted: BTreeMap<DocumentId, Vec<Entry>>,
+    editor: Option<Arc<dyn NoteEditor>>,
 }
 
 struct Open {
     handle: DocumentHandle,
-    /// The text of a note, with the state that it was read at.
-    read: Option<(Vec<ChangeHash>, usize, String)>,
+    /// The text of a note, with the version that it was read at.
+    read: Option<(Version, String)>,
     listener: tokio::task::JoinHandle<()>,
 }
 
@@ -61,10 +92,27 @@ pub(crate) enum NotebookError {
     /// The note is not what it was when this was planned.
     #[error("the note has changed meanwhile")]
     Changed,
+    /// Whoever edits for the mirror could not.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<EditRefused> for NotebookError {
+    fn from(refused: EditRefused) -> Self {
+        match refused {
+            EditRefused::Changed => Self::Changed,
+            EditRefused::Other(reason) => Self::Other(reason),
+        }
+    }
 }
 
 impl Notebook {
-    pub(crate) fn new(repo: Repo, root: DocumentId, trash: DocumentId) -> Self {
+    pub(crate) fn new(
+        repo: Repo,
+        root: DocumentId,
+        trash: DocumentId,
+        editor: Option<Arc<dyn NoteEditor>>,
+    ) -> Self {
         Self {
             repo,
             root,
@@ -74,6 +122,7 @@ impl Notebook {
             places: BTreeMap::new(),
             folders: BTreeMap::new(),
             unlisted: BTreeMap::new(),
+            editor,
         }
     }
 
@@ -148,10 +197,10 @@ impl Notebook {
                     used.insert(id.to_string());
                     let note = NoteId(id.to_string());
                     self.places.insert(note.clone(), (folder.clone(), node.entry.clone()));
-                    if let Some(text) = self.text(&id) {
+                    if let Some((version, text)) = self.text(&id) {
                         let title = title::title(&text).unwrap_or_else(|| node.entry.name.clone());
                         let folders = if is_trashed { Vec::new() } else { path.to_vec() };
-                        notes.insert(note, NoteNow { text, title, folders, is_trashed });
+                        notes.insert(note, NoteNow { text, title, folders, is_trashed, version });
                     }
                 }
                 EntryKind::Other(_) => {}
@@ -159,24 +208,24 @@ impl Notebook {
         }
     }
 
-    /// A note's text, a draft included; `None` while it is not here.
-    fn text(&mut self, id: &DocumentId) -> Option<String> {
+    /// A note's version and text, a draft included; `None` while it is not here.
+    fn text(&mut self, id: &DocumentId) -> Option<(Version, String)> {
         let open = self.open(id);
         let known = &open.read;
         let read = open.handle.read(|document| {
-            let (heads, draft) = (document.heads(), document.draft_len());
+            let is_same = |version: &Version| {
+                version.heads == document.heads() && version.draft == document.draft_len()
+            };
             match known {
-                Some((at, length, text)) if at == heads && *length == draft => {
-                    Some((heads.to_vec(), draft, text.clone()))
-                }
+                Some(read) if is_same(&read.0) => Some(read.clone()),
                 _ => {
                     let note = Note::find(&document.view()).ok()?;
-                    Some((heads.to_vec(), draft, note.text(&document.view())))
+                    Some((version_of(document), note.text(&document.view())))
                 }
             }
         });
         open.read = read.ok().flatten();
-        open.read.as_ref().map(|(_, _, text)| text.clone())
+        open.read.clone()
     }
 
     fn open(&mut self, id: &DocumentId) -> &mut Open {
@@ -199,17 +248,22 @@ impl Notebook {
         })
     }
 
-    /// Takes an edit that was planned with `before` into a note; into its draft when it has one.
+    /// Takes an edit that was planned with `before` into a note, into its draft when it has one, and
+    /// gives the version after it.
     pub(crate) fn edit(
         &mut self,
         note: &NoteId,
         before: &str,
         changes: &ChangeSet,
-    ) -> Result<(), NotebookError> {
-        if changes.is_identity() {
-            return Ok(());
-        }
+    ) -> Result<Version, NotebookError> {
         let handle = self.handle(note)?;
+        if changes.is_identity() {
+            return Ok(handle.read(version_of)?);
+        }
+        if let Some(editor) = &self.editor {
+            editor.edit(handle.id(), before, changes)?;
+            return Ok(handle.read(version_of)?);
+        }
         let has_draft = handle.read(|document| document.draft_len() > 0)?;
         if has_draft {
             handle.edit(|document: &mut Document| {
@@ -217,18 +271,52 @@ impl Notebook {
                 let mut draft = document.draft_transaction();
                 NoteWriter::new(&mut draft, note).apply(changes)?;
                 draft.keep();
-                Ok(())
-            })?
+                Ok::<_, NotebookError>(())
+            })??;
         } else {
-            handle.change(None, |tx| {
+            handle.change(Some(FROM_FILE), |tx| {
                 let note = Note::find(&tx.view()).map_err(|_| NotebookError::Changed)?;
                 if note.text(&tx.view()) != before {
                     return Err(NotebookError::Changed);
                 }
                 NoteWriter::new(tx, note).apply(changes)?;
                 Ok(())
-            })?
+            })??;
         }
+        Ok(handle.read(version_of)?)
+    }
+
+    /// A mark at the first words that an edit put into a note's text, which now has them.
+    pub(crate) fn mark(&mut self, note: &NoteId, changes: &ChangeSet) -> Option<ReviewMark> {
+        let mut at = 0;
+        let mut found: Option<(usize, String)> = None;
+        for section in changes.sections() {
+            match section {
+                Section::Keep(length) => at += length,
+                Section::Replace { inserted, .. } => {
+                    if found.as_ref().is_none_or(|(_, text)| text.trim().is_empty()) {
+                        found = Some((at, inserted.clone()));
+                    }
+                    at += utf16_len(inserted);
+                }
+            }
+        }
+        let (at, text) = found?;
+        let blank = utf16_len(&text) - utf16_len(text.trim_start());
+        let cursor = self.handle(note).ok()?.read(|document| {
+            let view = document.view();
+            let content = Note::find(&view).ok()?.content;
+            view.cursor(content, at + blank, TextUnit::Utf16, CursorSide::After).ok()
+        });
+        let cursor = cursor.ok().flatten().map(|cursor| cursor.to_string());
+        let line = text.trim().lines().next().unwrap_or_default();
+        Some(ReviewMark { cursor, excerpt: line.chars().take(80).collect() })
+    }
+
+    /// The version of a note now.
+    pub(crate) fn version(&mut self, note: &NoteId) -> Version {
+        let handle = self.handle(note).ok();
+        handle.and_then(|handle| handle.read(version_of).ok()).unwrap_or_default()
     }
 
     /// Makes a note, to be listed under a name by [`Notebook::list_new`].
@@ -241,7 +329,7 @@ impl Notebook {
     ) -> Result<NoteId, NotebookError> {
         let folder = if is_trashed { self.trash.clone() } else { self.folder(folders)? };
         let handle = self.repo.create();
-        handle.change(None, |tx| Note::create(tx, text))??;
+        handle.change(Some(FROM_FILE), |tx| Note::create(tx, text))??;
         let entry = entry(name, EntryKind::Note, &handle);
         self.unlisted.entry(folder.clone()).or_default().push(entry.clone());
         let note = NoteId(handle.id().to_string());
@@ -312,6 +400,80 @@ impl Notebook {
         let id = note.0.parse().map_err(|_| NotebookError::Changed)?;
         Ok(self.open(&id).handle.clone())
     }
+}
+
+impl History for Notebook {
+    fn since(&self, note: &NoteId, version: &Version) -> Option<(String, ChangeSet)> {
+        self.look(note, |document| {
+            let text = text_at(document, version)?;
+            let now = Version { heads: document.heads().to_vec(), draft: 0 };
+            let changes = changes(document, version, &now, &text)?;
+            (document.draft_len() == 0).then_some((text, changes))
+        })
+    }
+
+    fn between(&self, note: &NoteId, from: &Version, to: &Version) -> Option<ChangeSet> {
+        self.look(note, |document| {
+            let text = text_at(document, from)?;
+            changes(document, from, to, &text)
+        })
+    }
+
+    fn said(&self, note: &NoteId, version: &Version, text: &str) -> bool {
+        let said = self.look(note, |document| {
+            text_at(document, version)?;
+            let mut heads: BTreeSet<ChangeHash> = version.heads.iter().copied().collect();
+            let after = document.hashes_since(&version.heads);
+            for hash in after.into_iter().take(LOOK_BACK) {
+                for dependency in document.deps(&hash).unwrap_or_default() {
+                    heads.remove(&dependency);
+                }
+                heads.insert(hash);
+                let heads: Vec<ChangeHash> = heads.iter().copied().collect();
+                if Note::text_at(document, &heads).is_ok_and(|said| said == text) {
+                    return Some(true);
+                }
+            }
+            None
+        });
+        said.unwrap_or(false)
+    }
+
+    fn is_from_files(&self, note: &NoteId, version: &Version) -> bool {
+        let found = self.look(note, |document| {
+            let after = document.hashes_since(&version.heads);
+            let mut metas = after.iter().filter_map(|hash| document.change_meta(hash));
+            Some(metas.any(|meta| meta.message.as_deref() == Some(FROM_FILE)))
+        });
+        found.unwrap_or(false)
+    }
+}
+
+impl Notebook {
+    fn look<R>(&self, note: &NoteId, read: impl FnOnce(&Document) -> Option<R>) -> Option<R> {
+        let id: DocumentId = note.0.parse().ok()?;
+        self.open.get(&id)?.handle.read(read).ok().flatten()
+    }
+}
+
+fn version_of(document: &Document) -> Version {
+    Version { heads: document.heads().to_vec(), draft: document.draft_len() }
+}
+
+/// The text at a version that is known and had no draft.
+fn text_at(document: &Document, version: &Version) -> Option<String> {
+    let is_known = version.draft == 0 && !version.heads.is_empty();
+    is_known.then(|| Note::text_at(document, &version.heads).ok()).flatten()
+}
+
+/// The change from one version to another; `text` is that of the first.
+fn changes(document: &Document, from: &Version, to: &Version, text: &str) -> Option<ChangeSet> {
+    if to.draft > 0 {
+        return None;
+    }
+    let patches = document.diff(&from.heads, &to.heads, TextUnit::Utf16).ok()?;
+    let note = Note::find(&document.view()).ok()?;
+    note.changes(&patches, utf16_len(text)).ok()
 }
 
 /// The note of a document whose text is still `before`.

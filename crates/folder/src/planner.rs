@@ -6,6 +6,7 @@
 
 mod edit;
 mod matching;
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use rejoin_notes::change_set::ChangeSet;
 
 use crate::file_path::{FilePath, TRASH, same_name};
 use crate::file_text::{FileText, Form, LeftAlone};
-use crate::memory::{Memory, NoteId, Remembered};
+use crate::memory::{Memory, NoteId, Remembered, Version};
 
 /// The folder's files, as scanned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,6 +36,46 @@ pub struct NoteNow {
     pub folders: Vec<String>,
     /// Whether it is in the trash.
     pub is_trashed: bool,
+    /// Which version this is.
+    pub version: Version,
+}
+
+/// What is known of how notes came to say what they say. All of it may be unknown; then texts alone
+/// are compared.
+pub trait History {
+    /// The text of a note at a version, and the change from it to what the note says now.
+    fn since(&self, note: &NoteId, version: &Version) -> Option<(String, ChangeSet)>;
+
+    /// The change of a note's text from one version to another.
+    fn between(&self, note: &NoteId, from: &Version, to: &Version) -> Option<ChangeSet>;
+
+    /// Whether the note said exactly this at some moment after a version.
+    fn said(&self, note: &NoteId, version: &Version, text: &str) -> bool;
+
+    /// Whether what came after a version was taken from a file, here or elsewhere.
+    fn is_from_files(&self, note: &NoteId, version: &Version) -> bool;
+}
+
+/// Nothing is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHistory;
+
+impl History for NoHistory {
+    fn since(&self, _: &NoteId, _: &Version) -> Option<(String, ChangeSet)> {
+        None
+    }
+
+    fn between(&self, _: &NoteId, _: &Version, _: &Version) -> Option<ChangeSet> {
+        None
+    }
+
+    fn said(&self, _: &NoteId, _: &Version, _: &str) -> bool {
+        false
+    }
+
+    fn is_from_files(&self, _: &NoteId, _: &Version) -> bool {
+        false
+    }
 }
 
 impl NoteNow {
@@ -42,7 +83,8 @@ impl NoteNow {
     /// trash, where it stays.
     pub(crate) fn departed(remembered: &Remembered) -> Self {
         let title = remembered.title.clone();
-        Self { text: String::new(), title, folders: Vec::new(), is_trashed: true }
+        let version = Version::default();
+        Self { text: String::new(), title, folders: Vec::new(), is_trashed: true, version }
     }
 }
 
@@ -59,6 +101,16 @@ pub enum Action {
         read: FileText,
         /// Whether the edit was made on an older text, so that a person should look at it.
         review: bool,
+        /// The note's version that this was planned with.
+        from: Version,
+    },
+    /// Take out of the note what was taken in from its file and has come from elsewhere, too: a
+    /// file-sync tool was faster with it than the notes' own way.
+    Unite {
+        /// The note.
+        note: NoteId,
+        /// What to take out, of the note's text as it was planned with.
+        changes: ChangeSet,
     },
     /// Write the note's text to its file.
     Write {
@@ -152,7 +204,13 @@ pub struct PlanOptions {
 const MANY: usize = 20;
 
 /// Compares files and notes with what is remembered.
-pub fn plan(disk: &Disk, notes: &Notes, memory: &Memory, options: PlanOptions) -> Plan {
+pub fn plan(
+    disk: &Disk,
+    notes: &Notes,
+    memory: &Memory,
+    history: &dyn History,
+    options: PlanOptions,
+) -> Plan {
     let Notes { now: notes, departed } = notes;
     let matched = matching::match_files(disk, notes, memory);
     let mut plan = Plan::default();
@@ -177,7 +235,8 @@ pub fn plan(disk: &Disk, notes: &Notes, memory: &Memory, options: PlanOptions) -
     for (note, path) in &matched.files {
         let (Some(now), Some(Ok(read))) = (notes.get(note), disk.files.get(path)) else { continue };
         let remembered = memory.notes.get(note);
-        plan_file(note, now, path, read, remembered, &mut taken, &mut plan.actions);
+        let pair = Pair { note, now, path, read, remembered };
+        plan_file(&pair, history, &mut taken, &mut plan.actions);
     }
     for note in departed {
         let (Some(path), Some(remembered)) = (matched.files.get(note), memory.notes.get(note))
@@ -211,41 +270,48 @@ pub fn plan(disk: &Disk, notes: &Notes, memory: &Memory, options: PlanOptions) -
     plan
 }
 
+/// A note with its file.
+struct Pair<'p> {
+    note: &'p NoteId,
+    now: &'p NoteNow,
+    path: &'p FilePath,
+    read: &'p FileText,
+    remembered: Option<&'p Remembered>,
+}
+
 /// Plans for a note that has a file.
 fn plan_file(
-    note: &NoteId,
-    now: &NoteNow,
-    path: &FilePath,
-    read: &FileText,
-    remembered: Option<&Remembered>,
+    pair: &Pair<'_>,
+    history: &dyn History,
     taken: &mut BTreeSet<String>,
     actions: &mut Vec<Action>,
 ) {
-    let note = note.clone();
-    let Some(remembered) = remembered else {
+    let Pair { now, path, read, .. } = *pair;
+    let note = pair.note.clone();
+    let edit = |changes, review| Action::Edit {
+        note: note.clone(),
+        changes,
+        read: read.clone(),
+        review,
+        from: now.version.clone(),
+    };
+    let Some(remembered) = pair.remembered else {
         if read.text != now.text {
-            let changes = edit::without_base(&read.text, &now.text);
-            actions.push(Action::Edit {
-                note: note.clone(),
-                changes,
-                read: read.clone(),
-                review: true,
-            });
+            actions.push(edit(edit::without_base(&read.text, &now.text), true));
         }
         actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
         return;
     };
     let planned = actions.len();
-    let edit = edit::of_file(&read.text, remembered, &now.text);
     let as_remembered = remembered.newest().is_some_and(|held| held.text == read.text);
     if !as_remembered || remembered.form != read.form {
-        actions.push(Action::Edit {
-            note: note.clone(),
-            changes: edit.changes,
-            read: read.clone(),
-            review: edit.is_stale,
-        });
+        let made = edit::of_file(pair.note, &read.text, remembered, now, history);
+        actions.push(edit(made.changes, made.is_stale));
     } else if read.text != now.text {
+        if let Some(changes) = twins::of_file(pair.note, remembered, now, history) {
+            actions.push(Action::Unite { note, changes });
+            return;
+        }
         let text = FileText { text: now.text.clone(), form: read.form };
         actions.push(Action::Write {
             note: note.clone(),

@@ -2,143 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
-use rejoin_document::TextUnit;
-use rejoin_folder::mirror::{Mirror, MirrorOptions, MirrorStatus, Paused};
-use rejoin_notes::folder;
-use rejoin_notes::note::Note;
-use rejoin_notes::tree::{Entry, EntryKind, Folder};
-use rejoin_repo::{AutomergeUrl, DocumentHandle, Repo};
-use rejoin_storage::{ChunkStore, MemoryStore, SqliteOptions, SqliteStore};
-
-/// Longer than anything takes here; a test that waits so long has failed.
-const LONG: Duration = Duration::from_secs(20);
-
-struct Scene {
-    repo: Repo,
-    home: DocumentHandle,
-    trash: DocumentHandle,
-    mirror: Option<Mirror>,
-    scratch: tempfile::TempDir,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let repo = Repo::builder(Box::new(MemoryStore::new())).build().unwrap();
-        let (home, trash) = (repo.create(), repo.create());
-        home.change(None, |tx| folder::create(tx, "Home")).unwrap().unwrap();
-        trash.change(None, |tx| folder::create(tx, "Trash")).unwrap().unwrap();
-        let scratch = tempfile::tempdir().unwrap();
-        let mut scene = Self { repo, home, trash, mirror: None, scratch };
-        scene.start();
-        scene
-    }
-
-    fn root(&self) -> PathBuf {
-        self.scratch.path().join("notes")
-    }
-
-    fn start(&mut self) {
-        let path = self.scratch.path().join("memory.sqlite");
-        let store: Box<dyn ChunkStore> =
-            Box::new(SqliteStore::open(&path, &SqliteOptions::default()).unwrap());
-        let options = MirrorOptions {
-            repo: self.repo.clone(),
-            folder: self.home.id().clone(),
-            trash: Some(self.trash.id().clone()),
-            directory: self.root(),
-            store,
-        };
-        self.mirror = Some(Mirror::start(options).unwrap());
-    }
-
-    async fn stop(&mut self) {
-        self.mirror.take().unwrap().stop().await;
-    }
-
-    fn add_note(&self, name: &str, text: &str) -> DocumentHandle {
-        let handle = self.repo.create();
-        handle.change(None, |tx| Note::create(tx, text)).unwrap().unwrap();
-        let entry = Entry {
-            name: name.into(),
-            kind: EntryKind::Note,
-            url: handle.url().to_string(),
-            added: 1,
-            from: None,
-        };
-        self.home.change(None, |tx| folder::add(tx, &entry, 99)).unwrap().unwrap();
-        handle
-    }
-
-    fn listed(&self, folder: &DocumentHandle) -> Folder {
-        folder.read(|document| folder::read(&document.view())).unwrap().unwrap()
-    }
-
-    /// The note that is listed under a name.
-    fn note(&self, folder: &DocumentHandle, name: &str) -> Option<DocumentHandle> {
-        let entries = self.listed(folder).entries;
-        let entry = entries.into_iter().find(|entry| entry.name == name)?;
-        Some(self.repo.open(&entry.url.parse::<AutomergeUrl>().unwrap().document))
-    }
-
-    /// Waits until the mirror is at rest and this holds.
-    async fn until(&self, what: &str, holds: impl Fn(&MirrorStatus) -> bool) {
-        let mut status = self.mirror.as_ref().unwrap().status();
-        let wait = async {
-            loop {
-                if holds(&status.borrow_and_update()) {
-                    return;
-                }
-                // Files change without a new status, too.
-                let soon = Duration::from_millis(20);
-                let _ = tokio::time::timeout(soon, status.changed()).await;
-            }
-        };
-        if tokio::time::timeout(LONG, wait).await.is_err() {
-            panic!("{what} did not happen; {:?}", self.mirror.as_ref().unwrap().status().borrow());
-        }
-    }
-
-    async fn until_file(&self, name: &str, text: &str) {
-        let path = self.root().join(name);
-        let held = || fs::read_to_string(&path).ok();
-        self.until(&format!("{name} = {text:?}"), |_| held().as_deref() == Some(text)).await;
-    }
-
-    async fn until_note(&self, note: &DocumentHandle, text: &str) {
-        self.until(&format!("a note with {text:?}"), |_| text_of(note) == text).await;
-    }
-
-    async fn until_in_step(&self) {
-        self.until("agreement", |status| status.is_in_step).await;
-    }
-}
-
-fn text_of(note: &DocumentHandle) -> String {
-    let read = note.read(|document| {
-        let note = Note::find(&document.view()).ok()?;
-        Some(note.text(&document.view()))
-    });
-    read.ok().flatten().unwrap_or_default()
-}
-
-fn type_into(note: &DocumentHandle, at: usize, text: &str) {
-    let typed = note.change(None, |tx| {
-        let content = Note::find(&tx.view()).unwrap().content;
-        tx.splice_text(content, at, 0, text, TextUnit::Utf16)
-    });
-    typed.unwrap().unwrap();
-}
-
-fn save_by_rename(path: &Path, text: &str) {
-    let other = path.with_extension("tmp");
-    fs::write(&other, text).unwrap();
-    fs::rename(&other, path).unwrap();
-}
+use common::{Scene, save_by_rename, type_into};
+use rejoin_folder::mirror::Paused;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_and_notes_follow_each_other() {

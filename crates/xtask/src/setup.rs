@@ -57,8 +57,9 @@ const BUILD: &[Requirement] = &[
     },
 ];
 
-/// What the tests of the real window need besides.
-const WINDOW_TESTS: &[Requirement] = &[
+/// What the tests need besides: those of the real window, and those with programs that edit files.
+const TESTS: &[Requirement] = &[
+    Requirement { check: Check::Program("vim"), apt: "vim", dnf: "vim-enhanced", pacman: "vim" },
     Requirement {
         check: Check::Program("Xvfb"),
         apt: "xvfb",
@@ -107,7 +108,7 @@ fn system_packages(purpose: Purpose) -> Result<()> {
     }
     let wanted = match purpose {
         Purpose::Run => BUILD.iter().chain(&[]),
-        Purpose::Test => BUILD.iter().chain(WINDOW_TESTS),
+        Purpose::Test => BUILD.iter().chain(TESTS),
     };
     let missing: Vec<&Requirement> = wanted.filter(|requirement| !is_met(requirement)).collect();
     if missing.is_empty() {

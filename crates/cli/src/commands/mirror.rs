@@ -41,6 +41,7 @@ impl Mirror {
             trash: None,
             directory: self.directory.clone(),
             store: Box::new(open_store(data, "mirror.sqlite")?),
+            editor: None,
         })?;
         output::note("mirroring; press Ctrl+C to stop");
         let mut status = mirror.status();

@@ -2,7 +2,8 @@
 
 use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
 
-use crate::memory::{HeldText, Remembered};
+use super::{History, NoteNow, twins};
+use crate::memory::{HeldText, NoteId, Remembered};
 
 /// An edit of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,22 +14,48 @@ pub(crate) struct FileEdit {
     pub(crate) is_stale: bool,
 }
 
-/// The edit that made `read` of a text that the file held, carried over to the note's text `now`.
+/// The edit that made `read` of a text that the file held, carried over to the note's text now.
 ///
 /// The change is one of the text that is nearest to it; what came into the note after that text is
 /// not part of the change, so nothing of it is removed. An editor that saves an old buffer erases
-/// nobody's words.
-pub(crate) fn of_file(read: &str, remembered: &Remembered, now: &str) -> FileEdit {
-    let Some((base, is_newest)) = base(read, remembered) else {
-        return FileEdit { changes: without_base(read, now), is_stale: true };
-    };
-    let made = ChangeSet::between(&base.text, read);
-    if made.is_identity() {
-        return FileEdit { changes: ChangeSet::identity(utf16_len(now)), is_stale: false };
+/// nobody's words. What the note already says, as a file-sync tool brought what came the notes' own
+/// way too, is not taken in again.
+pub(crate) fn of_file(
+    note: &NoteId,
+    read: &str,
+    remembered: &Remembered,
+    now: &NoteNow,
+    history: &dyn History,
+) -> FileEdit {
+    let nothing =
+        || FileEdit { changes: ChangeSet::identity(utf16_len(&now.text)), is_stale: false };
+    if read == now.text {
+        return nothing();
     }
-    let since = ChangeSet::between(&base.text, now);
+    let Some(base) = base(read, remembered) else {
+        return FileEdit { changes: without_base(read, &now.text), is_stale: true };
+    };
+    let Base { held, is_newest, .. } = base;
+    if remembered.newest().is_some_and(|newest| history.said(note, &newest.version, read)) {
+        return nothing();
+    }
+    let made = ChangeSet::between(&held.text, read);
+    if made.is_identity() {
+        return nothing();
+    }
+    let since = since(note, held, now, history);
+    let made = twins::without(&made, &since, &held.text);
     let changes = made.map(&since, Order::After).expect("invariant: both were made for the base");
-    FileEdit { changes, is_stale: !is_newest }
+    FileEdit { changes, is_stale: !is_newest || base.goes_back }
+}
+
+/// What came into the note after a text that its file held.
+fn since(note: &NoteId, held: &HeldText, now: &NoteNow, history: &dyn History) -> ChangeSet {
+    let exact = history
+        .since(note, &held.version)
+        .and_then(|(text, since)| ChangeSet::between(&held.text, &text).compose(&since).ok());
+    let exact = exact.filter(|since| since.apply(&held.text).is_ok_and(|text| text == now.text));
+    exact.unwrap_or_else(|| ChangeSet::between(&held.text, &now.text))
 }
 
 /// What is in a file and not in the note, when nothing is known of what the file held: it is
@@ -47,15 +74,25 @@ pub(crate) fn without_base(read: &str, now: &str) -> ChangeSet {
     ChangeSet::from_sections(sections)
 }
 
-/// The remembered text that `read` was most likely made of, and whether the file held it last.
-fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<(&'a HeldText, bool)> {
+/// The text that an edit was most likely made of.
+struct Base<'a> {
+    held: &'a HeldText,
+    is_newest: bool,
+    /// The file says again what it said before other programs wrote, and nobody else.
+    goes_back: bool,
+}
+
+/// The remembered text that is nearest to `read`; of several that are as near, the oldest, as less is
+/// taken for a deletion then.
+fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<Base<'a>> {
     let newest = remembered.newest()?;
+    let is_newest = |goes_back| Some(Base { held: newest, is_newest: true, goes_back });
     // Who writes a file piece by piece is seen with a piece. The rest is not an edit of the text
     // before the piece. What only adds to the newest text removes nothing in any case. An empty file
     // is one that was cut off.
     let adds = read.starts_with(&newest.text) && (newest.by_others || !newest.text.is_empty());
     if adds || read.is_empty() {
-        return Some((newest, true));
+        return is_newest(false);
     }
     let last = remembered.texts.len() - 1;
     // A deletion counts double. Else an old buffer with a new line is as near to a text in which
@@ -64,23 +101,24 @@ fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<(&'a HeldText, boo
         let made = ChangeSet::between(&held.text, read);
         made.splices().map(|splice| 2 * splice.deleted + utf16_len(splice.inserted)).sum()
     };
-    // A text after which only other programs wrote is an unlikely base: it is the last of them that
-    // writes on. It must be clearly nearer than the newest, and when it is there again, somebody
-    // went back to it.
-    let ours = remembered.texts.iter().rposition(|held| !held.by_others);
-    let cost = |at: usize, held: &HeldText| {
-        let distance = distance(held);
-        let is_likely = at == last || ours.is_some_and(|ours| at < ours);
-        match distance {
-            _ if is_likely => distance,
-            0 => usize::MAX,
-            _ => 2 * distance,
-        }
-    };
-    // Of several that are as near, the older one counts: less is taken for a deletion.
     let texts = remembered.texts.iter().enumerate();
-    let nearest = texts.min_by_key(|(at, held)| cost(*at, held));
-    nearest.map(|(at, held)| (held, at == last))
+    let (at, held) = texts.min_by_key(|(_, held)| distance(held))?;
+    if at == last {
+        return is_newest(false);
+    }
+    // When only other programs wrote after a text, it is most often the same one that writes on:
+    // it changes its own last words, or takes them back. That it did not know of them, as they are
+    // another program's, is believed when it wrote at another place.
+    if remembered.texts.iter().skip(at + 1).all(|held| held.by_others) {
+        let made = ChangeSet::between(&held.text, read);
+        if made.is_identity() {
+            return is_newest(true);
+        }
+        if twins::touch(&made, &ChangeSet::between(&held.text, &newest.text)) {
+            return is_newest(false);
+        }
+    }
+    Some(Base { held, is_newest: false, goes_back: false })
 }
 
 #[cfg(test)]
@@ -90,6 +128,8 @@ mod tests {
     use super::*;
     use crate::file_path::FilePath;
     use crate::file_text::Form;
+    use crate::memory::Version;
+    use crate::planner::NoHistory;
 
     fn remembered(texts: &[&str]) -> Remembered {
         let mut remembered = Remembered {
@@ -100,16 +140,28 @@ mod tests {
             form: Form::default(),
             texts: VecDeque::new(),
             is_deleted: false,
+            review: None,
         };
         for text in texts {
-            remembered.hold(text, false);
+            remembered.hold(text, false, &Version::default());
         }
         remembered
     }
 
+    fn edit(read: &str, remembered: &Remembered, now: &str) -> FileEdit {
+        let now = NoteNow {
+            text: now.into(),
+            title: String::new(),
+            folders: Vec::new(),
+            is_trashed: false,
+            version: Version::default(),
+        };
+        of_file(&NoteId("note".into()), read, remembered, &now, &NoHistory)
+    }
+
     #[track_caller]
     fn check(held: &[&str], now: &str, read: &str, expected: &str) -> bool {
-        let edit = of_file(read, &remembered(held), now);
+        let edit = edit(read, &remembered(held), now);
         assert_eq!(edit.changes.apply(now).unwrap(), expected);
         edit.is_stale
     }
@@ -137,19 +189,46 @@ mod tests {
     #[test]
     fn a_program_that_goes_on_writing_changes_its_own_words() {
         let mut remembered = remembered(&["one\n"]);
-        remembered.hold("one\ngo\n", true);
-        let edit = of_file("one\nleave\n", &remembered, "one\ngo\n");
+        remembered.hold("one\ngo\n", true, &Version::default());
+        let edit = edit("one\nleave\n", &remembered, "one\ngo\n");
         assert_eq!(edit.changes.apply("one\ngo\n").unwrap(), "one\nleave\n");
         assert!(!edit.is_stale);
-        let edit = of_file("one\n", &remembered, "one\ngo\n");
-        assert_eq!(edit.changes.apply("one\ngo\n").unwrap(), "one\n", "it went back");
+        let longer = "one\nleave for good\n";
+        remembered.hold(longer, true, &Version::default());
+        let shorter = self::edit("one\ngo!\n", &remembered, longer);
+        assert_eq!(shorter.changes.apply(longer).unwrap(), "one\ngo!\n");
+        assert!(!shorter.is_stale);
+        let back = self::edit("one\n", &remembered, longer);
+        assert_eq!(back.changes.apply(longer).unwrap(), "one\n", "it went back");
+        assert!(back.is_stale, "which a person may look at");
+    }
+
+    #[test]
+    fn a_program_with_an_old_buffer_erases_no_other_programs_words() {
+        let mut remembered = remembered(&["one\ntwo\n"]);
+        let other = "one, by a script\ntwo\n";
+        remembered.hold(other, true, &Version::default());
+        let edit = edit("one\ntwo\nthree\n", &remembered, other);
+        assert_eq!(edit.changes.apply(other).unwrap(), "one, by a script\ntwo\nthree\n");
+        assert!(edit.is_stale);
+    }
+
+    #[test]
+    fn what_the_note_says_already_is_not_taken_in_again() {
+        let same = check(&["one\n"], "one\ntwo\n", "one\ntwo\n", "one\ntwo\n");
+        assert!(!same);
+        // The note has moved on since.
+        check(&["one\n"], "one\ntwo\nthree\n", "one\ntwo\n", "one\ntwo\nthree\n");
+        // The file has.
+        check(&["one\n"], "one\ntwo\n", "one\ntwo\nthree\n", "one\ntwo\nthree\n");
+        check(&["a\nb\n"], "a\nx\nb, Ben\n", "a\nx\nb\n", "a\nx\nb, Ben\n");
     }
 
     #[test]
     fn a_file_written_in_pieces_ends_whole() {
         let mut remembered = remembered(&["one\ntwo\nthree\n"]);
-        remembered.hold("one\n", true);
-        let edit = of_file("one\ntwo\nthree\n", &remembered, "one\nand Ben\n");
+        remembered.hold("one\n", true, &Version::default());
+        let edit = edit("one\ntwo\nthree\n", &remembered, "one\nand Ben\n");
         assert!(!edit.is_stale);
         let text = edit.changes.apply("one\nand Ben\n").unwrap();
         assert!(text.contains("two\nthree\n") && text.contains("and Ben\n"), "{text}");

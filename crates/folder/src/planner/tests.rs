@@ -32,6 +32,7 @@ fn note(text: &str, title: &str, folders: &[&str]) -> NoteNow {
         title: title.into(),
         folders: folders.iter().map(|folder| (*folder).to_owned()).collect(),
         is_trashed: false,
+        version: Version::default(),
     }
 }
 
@@ -48,7 +49,7 @@ impl World {
 
     fn plan_with(&self, options: PlanOptions) -> Plan {
         let notes = Notes { now: self.notes.clone(), departed: self.departed.clone() };
-        plan(&self.disk(), &notes, &self.memory, options)
+        plan(&self.disk(), &notes, &self.memory, &NoHistory, options)
     }
 
     fn add(&mut self, id: &str, now: NoteNow) -> NoteId {
@@ -92,6 +93,7 @@ impl World {
                 self.add(&format!("new {}", self.next_note), now)
             }
             Action::Edit { note, .. }
+            | Action::Unite { note, .. }
             | Action::Write { note, .. }
             | Action::Rename { note, .. }
             | Action::Adopt { note, .. }
@@ -104,6 +106,10 @@ impl World {
                 let text = changes.apply(&self.notes[&id].text).unwrap();
                 self.set_text(&id, text);
                 self.reviews += usize::from(*review);
+            }
+            Action::Unite { changes, .. } => {
+                let text = changes.apply(&self.notes[&id].text).unwrap();
+                self.set_text(&id, text);
             }
             Action::Write { path, text, expected, .. } => {
                 let as_expected = match expected {
@@ -323,7 +329,7 @@ fn ids_bring_notes_and_files_together_without_memory() {
     let mut disk = world.disk();
     disk.ids.insert(path("Elsewhere.md"), NoteId("a".into()));
     let notes = Notes { now: world.notes.clone(), departed: BTreeSet::new() };
-    let plan = plan(&disk, &notes, &world.memory, PlanOptions::default());
+    let plan = plan(&disk, &notes, &world.memory, &NoHistory, PlanOptions::default());
     assert!(matches!(&plan.actions[..], [Action::Edit { review: true, .. }, Action::Adopt { .. }]));
 }
 

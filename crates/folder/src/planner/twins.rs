@@ -1,0 +1,169 @@
+//! The same edit on two ways: through a file that a file-sync tool copies, and through the notes.
+//!
+//! Whoever comes second must not be taken for another edit, or the words are there twice. When the
+//! notes were faster, the file's edit is found in what came since ([`without`]); when the file was,
+//! what was taken in from it is found again in what arrives, and is taken out ([`of_file`]).
+
+use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
+
+use super::{History, NoteNow};
+use crate::memory::{NoteId, Remembered};
+
+/// An insertion can be told in several ways when the text repeats around it; so far is looked.
+const SLIDES: usize = 200;
+
+/// One replacement of a change, in the units of the text before it.
+#[derive(Debug, Clone)]
+struct Replaced {
+    from: usize,
+    to: usize,
+    inserted: Vec<u16>,
+}
+
+fn replacements(changes: &ChangeSet) -> Vec<Replaced> {
+    let (mut at, mut found) = (0, Vec::new());
+    for section in changes.sections() {
+        match section {
+            Section::Keep(length) => at += length,
+            Section::Replace { deleted, inserted } => {
+                let inserted = inserted.encode_utf16().collect();
+                found.push(Replaced { from: at, to: at + deleted, inserted });
+                at += deleted;
+            }
+        }
+    }
+    found
+}
+
+/// Whether two changes of one text change it at the same place anywhere.
+pub(super) fn touch(one: &ChangeSet, other: &ChangeSet) -> bool {
+    let others = replacements(other);
+    replacements(one)
+        .iter()
+        .any(|it| others.iter().any(|other| it.from <= other.to && other.from <= it.to))
+}
+
+/// What `made` does beyond what `since` did at the same places of `base`.
+pub(super) fn without(made: &ChangeSet, since: &ChangeSet, base: &str) -> ChangeSet {
+    let arrived = replacements(since);
+    let text: Vec<u16> = base.encode_utf16().collect();
+    let (mut sections, mut at) = (Vec::new(), 0);
+    for mut replaced in replacements(made) {
+        if let Some(rest) = rest_of(&replaced, &arrived, &text) {
+            replaced.inserted = rest;
+        }
+        sections.push(Section::Keep(replaced.from - at));
+        sections.push(Section::Replace {
+            deleted: replaced.to - replaced.from,
+            inserted: String::from_utf16_lossy(&replaced.inserted),
+        });
+        at = replaced.to;
+    }
+    sections.push(Section::Keep(text.len() - at));
+    ChangeSet::from_sections(sections)
+}
+
+/// What of an insertion is not there yet, when another has begun with it or went on from it.
+fn rest_of(replaced: &Replaced, arrived: &[Replaced], text: &[u16]) -> Option<Vec<u16>> {
+    if replaced.inserted.is_empty() {
+        return None;
+    }
+    if replaced.from < replaced.to {
+        let same = |other: &&Replaced| other.from <= replaced.to && replaced.from <= other.to;
+        let other = arrived.iter().find(same)?;
+        return rest(&replaced.inserted, &other.inserted);
+    }
+    slides(text, replaced.from, &replaced.inserted).find_map(|(at, inserted)| {
+        let other = arrived.iter().find(|it| it.from <= at && at <= it.to)?;
+        let rest = rest(&inserted, &other.inserted)?;
+        // What is left of an insertion that was told otherwise stands elsewhere.
+        (rest.is_empty() || at == replaced.from).then_some(rest)
+    })
+}
+
+fn rest(inserted: &[u16], other: &[u16]) -> Option<Vec<u16>> {
+    if other.starts_with(inserted) {
+        return Some(Vec::new());
+    }
+    let rest = inserted.strip_prefix(other).filter(|_| !other.is_empty())?;
+    Some(rest.to_vec())
+}
+
+/// The ways in which one insertion into a text can be told: at which place, and what.
+fn slides(
+    text: &[u16],
+    at: usize,
+    inserted: &[u16],
+) -> impl Iterator<Item = (usize, Vec<u16>)> + use<> {
+    let mut found = vec![(at, inserted.to_vec())];
+    let (mut place, mut what) = (at, inserted.to_vec());
+    while place > 0 && what.last() == text.get(place - 1) && found.len() < SLIDES {
+        what.rotate_right(1);
+        place -= 1;
+        found.push((place, what.clone()));
+    }
+    (place, what) = (at, inserted.to_vec());
+    while place < text.len() && what.first() == text.get(place) && found.len() < 2 * SLIDES {
+        what.rotate_left(1);
+        place += 1;
+        found.push((place, what.clone()));
+    }
+    found.into_iter()
+}
+
+/// What to take out of the note, as the edit that was last taken from its file has now come from
+/// elsewhere, too; nothing when it has not.
+///
+/// Of two that both took it from files, the one whose words come second gives way.
+pub(super) fn of_file(
+    note: &NoteId,
+    remembered: &Remembered,
+    now: &NoteNow,
+    history: &dyn History,
+) -> Option<ChangeSet> {
+    let held = remembered.newest().filter(|held| held.by_others)?;
+    let before = held.taken_from.as_ref()?;
+    let made = history.between(note, before, &held.version)?;
+    let (text, since) = history.since(note, &held.version)?;
+    if since.is_identity() {
+        return None;
+    }
+    let is_from_files = history.is_from_files(note, &held.version);
+    let arrived = replacements(&since);
+    let text: Vec<u16> = text.encode_utf16().collect();
+    let (mut sections, mut at) = (Vec::new(), 0);
+    let mut moved: isize = 0;
+    for replaced in replacements(&made) {
+        let from = replaced.from.checked_add_signed(moved)?;
+        let length = replaced.inserted.len();
+        moved += length.cast_signed() - (replaced.to - replaced.from).cast_signed();
+        if length == 0 || from < at || from + length > text.len() {
+            continue;
+        }
+        let without: Vec<u16> = [&text[..from], &text[from + length..]].concat();
+        let twin = slides(&without, from, &replaced.inserted).find(|(place, inserted)| {
+            arrived.iter().any(|other| {
+                let is_pure = other.from == other.to;
+                let (is_before, is_behind) =
+                    (other.from == *place, other.from == *place + inserted.len());
+                let is_longer = other.inserted.len() > inserted.len();
+                let gives_way = !is_from_files || is_longer || is_before;
+                is_pure
+                    && (is_before || is_behind)
+                    && other.inserted.starts_with(inserted)
+                    && gives_way
+            })
+        });
+        if let Some((place, _)) = twin.filter(|(place, _)| *place >= at) {
+            sections.push(Section::Keep(place - at));
+            sections.push(Section::Replace { deleted: length, inserted: String::new() });
+            at = place + length;
+        }
+    }
+    if sections.is_empty() {
+        return None;
+    }
+    sections.push(Section::Keep(text.len() - at));
+    let changes = ChangeSet::from_sections(sections).map(&since, Order::After).ok()?;
+    (changes.len_before() == utf16_len(&now.text)).then_some(changes)
+}

@@ -1,0 +1,200 @@
+//! Real programs on a mirrored folder: Vim in both of its ways to save, `sed -i`, `mv`, and a folder
+//! that goes away and comes back.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{Scene, text_of, type_into};
+use rejoin_folder::mirror::Paused;
+
+/// Vim with a file open, and with its swap file. It is told what to do line by line.
+struct Vim(Child);
+
+impl Vim {
+    fn open(file: &Path, settings: &str) -> Self {
+        // Else it saves in another way below the directory of temporary files.
+        let settings = format!("set verbose=1 backupskip= {settings}");
+        let mut vim = Command::new("vim");
+        vim.args(["-N", "-u", "NONE", "-i", "NONE", "-e", "-s", "--cmd", &settings]);
+        // It asks whether to read a file again that changed, and the person says no.
+        vim.args(["--cmd", "autocmd FileChangedShell * let v:fcs_choice = ''"]);
+        vim.arg(file).current_dir(file.parent().unwrap());
+        vim.stdin(Stdio::piped()).stderr(Stdio::piped());
+        Self(vim.spawn().expect("Vim is installed: `cargo xtask test` sees to it"))
+    }
+
+    fn told(&mut self, commands: &[&str]) -> &mut Self {
+        let to = self.0.stdin.as_mut().unwrap();
+        commands.iter().for_each(|command| writeln!(to, "{command}").unwrap());
+        to.flush().unwrap();
+        self
+    }
+
+    /// Saves over a file that has changed, of which it warns and asks.
+    fn saves_anyway(&mut self) {
+        self.told(&["write!"]);
+        let (asked, mut byte) = (self.0.stderr.as_mut().unwrap(), [0]);
+        let mut said = Vec::new();
+        while !said.ends_with(b"(y/n)?") {
+            asked.read_exact(&mut byte).expect("it asks");
+            said.push(byte[0]);
+        }
+        let answer = self.0.stdin.as_mut().unwrap();
+        answer.write_all(b"y").and_then(|()| answer.flush()).unwrap();
+    }
+
+    fn quit(&mut self) {
+        self.told(&["qall!"]);
+        self.0.wait().unwrap();
+    }
+}
+
+fn run(program: &str, arguments: &[&str], file: &Path) {
+    let status = Command::new(program).args(arguments).arg(file).status().unwrap();
+    assert!(status.success());
+}
+
+/// What is in the directory besides the marker.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != ".rejoin");
+    names.sort();
+    names
+}
+
+/// Vim saves, an edit comes from elsewhere, Vim saves again, and a Vim that was open all the while
+/// saves its old buffer.
+async fn vim_and_others(settings: &str) {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\nby train\n");
+    scene.until_file("Trip.md", "# Trip\nby train\n").await;
+    scene.until_in_step().await;
+    let file = scene.root().join("Trip.md");
+
+    Vim::open(&file, settings).told(&["normal Gopack", "write"]).quit();
+    scene.until_note(&note, "# Trip\nby train\npack\n").await;
+    type_into(&note, 7, "with Ben\n");
+    scene.until_file("Trip.md", "# Trip\nwith Ben\nby train\npack\n").await;
+    Vim::open(&file, settings).told(&["%s/train/boat/", "write"]).quit();
+    scene.until_note(&note, "# Trip\nwith Ben\nby boat\npack\n").await;
+    scene.until_in_step().await;
+
+    let mut old = Vim::open(&file, settings);
+    let ready = scene.scratch.path().join("ready");
+    old.told(&[&format!("call writefile([], '{}')", ready.display())]);
+    scene.until("an open Vim", |_| ready.exists()).await;
+    type_into(&note, 7, "and Cleo\n");
+    scene.until_file("Trip.md", "# Trip\nand Cleo\nwith Ben\nby boat\npack\n").await;
+    scene.until_in_step().await;
+    old.told(&["normal Gocall"]).saves_anyway();
+    scene.until_note(&note, "# Trip\nand Cleo\nwith Ben\nby boat\npack\ncall\n").await;
+    old.quit();
+    scene.until("a mark", |status| status.to_review.len() == 1).await;
+    scene.until_file("Trip.md", &text_of(&note)).await;
+    scene.until_in_step().await;
+    // Neither its swap file nor its backup became a note, and nothing of ours stays either.
+    assert_eq!(names(&scene.root()), ["Trip.md"]);
+    assert_eq!(scene.listed(&scene.home).entries.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vim_with_its_defaults() {
+    vim_and_others("").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vim_that_writes_in_place() {
+    vim_and_others("backupcopy=yes").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vim_that_keeps_backups_beside_the_file() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let file = scene.root().join("Trip.md");
+    Vim::open(&file, "backup backupcopy=no").told(&["normal Gopack", "write"]).quit();
+    scene.until_note(&note, "# Trip\npack\n").await;
+    scene.until_in_step().await;
+    assert_eq!(names(&scene.root()), ["Trip.md", "Trip.md~"]);
+    assert_eq!(scene.listed(&scene.home).entries.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sed_in_place_forth_and_back() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("List", "- [ ] milk\n- [ ] bread\n");
+    scene.until_file("List.md", "- [ ] milk\n- [ ] bread\n").await;
+    scene.until_in_step().await;
+    let file = scene.root().join("List.md");
+    run("sed", &["-i", "s/\\[ \\] milk/[x] milk/"], &file);
+    scene.until_note(&note, "- [x] milk\n- [ ] bread\n").await;
+    scene.until_in_step().await;
+    run("sed", &["-i", "s/\\[x\\] milk/[ ] milk/"], &file);
+    scene.until_note(&note, "- [ ] milk\n- [ ] bread\n").await;
+    run("sed", &["-i", "s/bread/rye/"], &file);
+    scene.until_note(&note, "- [ ] milk\n- [ ] rye\n").await;
+    scene.until_file("List.md", "- [ ] milk\n- [ ] rye\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mv_into_a_directory_and_under_another_name() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let root = scene.root();
+    fs::create_dir(root.join("Work")).unwrap();
+    run("mv", &[root.join("Trip.md").to_str().unwrap()], &root.join("Work/Journey.md"));
+    scene.until("the folder", |_| scene.note(&scene.home, "Work").is_some()).await;
+    let work = scene.note(&scene.home, "Work").unwrap();
+    scene.until("the note in it", |_| scene.note(&work, "Trip").is_some()).await;
+    assert_eq!(scene.note(&work, "Trip").unwrap().id(), note.id());
+    run("mv", &[root.join("Work").to_str().unwrap()], &root.join("Play"));
+    scene.until("the other folder", |_| scene.note(&scene.home, "Play").is_some()).await;
+    let play = scene.note(&scene.home, "Play").unwrap();
+    scene.until("the note there", |_| scene.note(&play, "Trip").is_some()).await;
+    type_into(&note, 7, "pack\n");
+    scene.until_file("Play/Journey.md", "# Trip\npack\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_goes_away_and_comes_back_changed() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let away = scene.scratch.path().join("away");
+    run("mv", &[scene.root().to_str().unwrap()], &away);
+    scene.until("the pause", |status| status.paused == Some(Paused::Vanished)).await;
+    // Meanwhile both sides are written to.
+    type_into(&note, 7, "pack\n");
+    fs::write(away.join("Trip.md"), "# Trip to Lisbon\n").unwrap();
+    fs::write(away.join("New.md"), "new\n").unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!scene.root().exists(), "it is not made anew");
+    assert_eq!(scene.listed(&scene.trash).entries.len(), 0);
+    run("mv", &[away.to_str().unwrap()], &scene.root());
+    scene.until_note(&note, "# Trip to Lisbon\npack\n").await;
+    scene.until("the new note", |_| scene.note(&scene.home, "New").is_some()).await;
+    scene
+        .until("the file", |_| {
+            let names = names(&scene.root());
+            names.iter().any(|name| {
+                let text = fs::read_to_string(scene.root().join(name)).unwrap_or_default();
+                text == "# Trip to Lisbon\npack\n"
+            })
+        })
+        .await;
+}
