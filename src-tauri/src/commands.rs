@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod editing;
 pub(crate) mod history;
 pub(crate) mod library;
+pub(crate) mod mirror;
 pub(crate) mod network;
 pub(crate) mod sharing;
 

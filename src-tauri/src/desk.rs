@@ -13,6 +13,7 @@ mod editing;
 mod failure;
 mod library;
 mod looking_back;
+mod mirror;
 mod network;
 mod open_note;
 mod presence;
@@ -42,6 +43,7 @@ use crate::port::{
 };
 pub(crate) use looking_back::People;
 use looking_back::{Person, hexadecimal};
+use mirror::Mirroring;
 use open_note::OpenNote;
 use search::Search;
 use shelf::Shelf;
@@ -87,6 +89,7 @@ struct State {
     /// What peers call themselves, by their peer id.
     names: BTreeMap<String, String>,
     commits: BTreeMap<ItemId, u32>,
+    mirroring: Mirroring,
     events: Option<Sink<AppEvent>>,
 }
 
@@ -100,6 +103,7 @@ impl Desk {
             settings: state.local.settings(),
             network: state.local.network(),
             connections,
+            mirror: mirror::shown(&state),
             data_folder: self.folder.display().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_run: state.first_run,
@@ -139,6 +143,7 @@ impl Desk {
 
     /// Ends in good order: what is in memory goes to the disk. True when all of it did.
     pub(crate) async fn end(&self) -> bool {
+        self.end_mirror().await;
         {
             let state = self.lock();
             state.open.keys().for_each(|id| self.keep_history(&state, id));

@@ -1,6 +1,10 @@
-//! Links that leave the app: checked, then opened by the person's own programs.
+//! What leaves the app for the person's own programs: links, which are checked, and files.
 
-use tauri::Url;
+use std::path::Path;
+
+use tauri::{AppHandle, Url};
+use tauri_plugin_dialog::DialogExt as _;
+use tauri_plugin_opener::OpenerExt as _;
 
 use crate::port::{BackendError, ErrorCode};
 
@@ -17,6 +21,28 @@ pub(crate) fn open(address: &str) -> Result<(), BackendError> {
     open::that_detached(url.as_str()).map_err(|error| {
         BackendError::new(ErrorCode::Internal, format!("The link could not be opened: {error}."))
     })
+}
+
+/// Shows a file or folder in the file manager.
+///
+/// # Errors
+///
+/// When it is not there, or no program takes it.
+pub(crate) fn reveal(app: &AppHandle, path: &Path) -> Result<(), BackendError> {
+    app.opener().reveal_item_in_dir(path).map_err(|error| {
+        let path = path.display();
+        BackendError::new(ErrorCode::Internal, format!("{path} could not be shown: {error}."))
+    })
+}
+
+/// Asks for a directory with the system's dialog; nothing when the person gives none.
+pub(crate) async fn pick_directory(app: &AppHandle) -> Option<String> {
+    let (sender, picked) = tokio::sync::oneshot::channel();
+    app.dialog().file().pick_folder(move |folder| {
+        let _ = sender.send(folder);
+    });
+    let folder = picked.await.ok().flatten()?.into_path().ok()?;
+    folder.to_str().map(str::to_owned)
 }
 
 fn checked(address: &str) -> Result<Url, BackendError> {

@@ -59,6 +59,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
                 .build(),
         )
         .plugin(tauri_plugin_window_state::Builder::new().with_filename(window_state).build())
+        .plugin(tauri_plugin_opener::init())
+        .plugin(tauri_plugin_dialog::init())
         .manage(Backend::new(folders.clone()))
         .invoke_handler(tauri::generate_handler![
             commands::app::start,
@@ -67,8 +69,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
             commands::library::create,
             commands::library::rename,
             commands::library::move_item,
-            commands::library::set_pinned,
-            commands::library::set_trashed,
+            commands::library::set_flag,
             commands::library::delete_forever,
             commands::library::search,
             commands::editing::open_note,
@@ -91,6 +92,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
             commands::history::restore_version,
             commands::history::attribution,
             commands::history::mark_seen,
+            commands::mirror::mirror,
         ])
         .setup(move |app| {
             let handle = app.handle().clone();

@@ -37,6 +37,8 @@ pub(crate) struct Local {
     pub(crate) goes_to: BTreeMap<ItemId, Vec<String>>,
     /// When the draft of a batched note was begun, in milliseconds since 1970.
     pub(crate) drafts: BTreeMap<ItemId, i64>,
+    /// The folder of files that says what the notes say.
+    pub(crate) mirror: Option<StoredMirror>,
     /// What others said of themselves, by their author id.
     pub(crate) people: People,
 }
@@ -50,6 +52,15 @@ pub(crate) struct StoredServer {
     pub(crate) kind: PlaceKind,
     /// What to show at its door.
     pub(crate) token: Option<String>,
+}
+
+/// The folder of files as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredMirror {
+    /// Where it is.
+    pub(crate) directory: PathBuf,
+    /// The person paused it.
+    pub(crate) paused: bool,
 }
 
 /// Listening as it is kept.

@@ -71,6 +71,24 @@ impl MemoryStore {
         Ok(memory)
     }
 
+    /// Forgets all notes, and that there ever were any.
+    ///
+    /// # Errors
+    ///
+    /// When the store refuses.
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        if let Ok(prefix) = KeyPrefix::new(["mirror", &self.name, "note"]) {
+            for (key, _) in self.store.load_range(&prefix)? {
+                batch.delete(key);
+            }
+        }
+        if let Ok(key) = StorageKey::new(["mirror", &self.name, "word", "begun"]) {
+            batch.delete(key);
+        }
+        self.store.apply(&batch)
+    }
+
     /// Writes what is remembered of some notes, or that nothing is, all at once.
     ///
     /// # Errors

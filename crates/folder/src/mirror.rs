@@ -104,6 +104,7 @@ pub struct Mirror {
     status: watch::Receiver<MirrorStatus>,
     orders: mpsc::UnboundedSender<Order>,
     changed: Arc<Notify>,
+    files: watch::Receiver<BTreeMap<NoteId, FilePath>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -123,6 +124,15 @@ impl Mirror {
     pub fn start(options: MirrorOptions) -> Result<Self, MirrorError> {
         let name = options.folder.to_string();
         let mut store = MemoryStore::new(options.store, &name);
+        // What is remembered belongs to one directory. In another one, ids and texts tell which file
+        // is which note's.
+        let place =
+            std::path::absolute(&options.directory).unwrap_or_else(|_| options.directory.clone());
+        let place = place.to_string_lossy().into_owned();
+        if store.word("directory")?.is_some_and(|known| known != place) {
+            store.clear()?;
+        }
+        store.set_word("directory", &place)?;
         let memory = store.load()?;
         let is_known = store.word("begun")?.is_some();
         let mut folder = if is_known {
@@ -142,6 +152,7 @@ impl Mirror {
         let touched = Arc::new(Notify::new());
         let watcher = watch_directory(&folder, touched.clone())?;
         let (sender, status) = watch::channel(MirrorStatus::default());
+        let (files_sender, files) = watch::channel(BTreeMap::new());
         let (orders, received) = mpsc::unbounded_channel();
         let notebook = Notebook::new(options.repo, options.folder, trash, options.editor);
         let changed = notebook.changed();
@@ -151,6 +162,7 @@ impl Mirror {
             memory,
             store,
             status: sender,
+            files: files_sender,
             gone: Vec::new(),
             deletions_confirmed: false,
             unsaved: BTreeSet::new(),
@@ -159,12 +171,17 @@ impl Mirror {
             missing: BTreeMap::new(),
         };
         let task = tokio::spawn(run(worker, touched, received, watcher));
-        Ok(Self { status, orders, changed, task })
+        Ok(Self { status, orders, changed, files, task })
     }
 
     /// How it is doing, whenever that changes.
     pub fn status(&self) -> watch::Receiver<MirrorStatus> {
         self.status.clone()
+    }
+
+    /// Where the file of a note is, in the directory.
+    pub fn file_of(&self, note: &NoteId) -> Option<FilePath> {
+        self.files.borrow().get(note).cloned()
     }
 
     /// The person says that the files which are gone are meant to be gone.
@@ -230,6 +247,7 @@ struct Worker {
     memory: Memory,
     store: MemoryStore,
     status: watch::Sender<MirrorStatus>,
+    files: watch::Sender<BTreeMap<NoteId, FilePath>>,
     /// When notes were trashed because their file went.
     gone: Vec<Instant>,
     deletions_confirmed: bool,
@@ -311,6 +329,8 @@ impl Worker {
         self.scan_due |= again;
         let files = self.memory.notes.iter().filter(|(_, remembered)| !remembered.is_deleted);
         next.notes = files.clone().count();
+        let places = files.clone().map(|(note, it)| (note.clone(), it.path.clone()));
+        self.files.send_replace(places.collect());
         let marked = files.filter_map(|(note, it)| Some((note.clone(), it.review.clone()?)));
         next.to_review = marked.collect();
         self.status.send_if_modified(|status| {

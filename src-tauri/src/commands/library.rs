@@ -1,7 +1,7 @@
 //! Notes and folders.
 
 use super::{Answer, Shell};
-use crate::port::{ItemId, NewItem, SearchHit, SearchRequest};
+use crate::port::{ItemFlag, ItemId, NewItem, SearchHit, SearchRequest};
 
 #[tauri::command]
 pub(crate) async fn create(shell: Shell<'_>, item: NewItem) -> Answer<ItemId> {
@@ -24,13 +24,17 @@ pub(crate) async fn move_item(
 }
 
 #[tauri::command]
-pub(crate) async fn set_pinned(shell: Shell<'_>, note: ItemId, pinned: bool) -> Answer<()> {
-    shell.desk().await?.set_pinned(&note, pinned)
-}
-
-#[tauri::command]
-pub(crate) async fn set_trashed(shell: Shell<'_>, item: ItemId, trashed: bool) -> Answer<()> {
-    shell.desk().await?.set_trashed(&item, trashed)
+pub(crate) async fn set_flag(
+    shell: Shell<'_>,
+    item: ItemId,
+    flag: ItemFlag,
+    on: bool,
+) -> Answer<()> {
+    let desk = shell.desk().await?;
+    match flag {
+        ItemFlag::Pinned => desk.set_pinned(&item, on),
+        ItemFlag::Trashed => desk.set_trashed(&item, on),
+    }
 }
 
 #[tauri::command]

@@ -281,6 +281,9 @@ impl Desk {
             *state.commits.entry(id.clone()).or_default() += 1;
         }
         self.make_stale(state, id);
+        if is_draft {
+            state.mirroring.draft_changed();
+        }
     }
 
     /// Shows others who we are and where in a note, in the terms of the window's text.

@@ -11,6 +11,7 @@ use rejoin_repo::{DocumentHandle, Repo, RepoOptions};
 use rejoin_storage::{ChunkStore, SqliteOptions, SqliteStore};
 
 use super::looking_back::hexadecimal;
+use super::mirror::Mirroring;
 use super::shelf::{Shelf, item};
 use super::watching::Watch;
 use super::{Desk, State};
@@ -82,6 +83,7 @@ impl Desk {
             since: BTreeMap::new(),
             names: BTreeMap::new(),
             commits: BTreeMap::new(),
+            mirroring: Mirroring::default(),
             events: None,
         };
         let desk = Arc::new_cyclic(|me| Self {
@@ -126,6 +128,7 @@ impl Desk {
         if let Err(error) = self.connect(network).await {
             tracing::warn!(message = error.message, "not everything of the network is up");
         }
+        self.begin_mirror();
     }
 }
 

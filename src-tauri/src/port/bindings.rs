@@ -41,7 +41,7 @@ fn bindings() -> String {
     }
     section!("errors": ErrorCode, BackendError);
     section!("start": Session, AppEvent, NoticeLevel, Notice);
-    section!("library": ItemId, Library, FolderEntry, NoteEntry, TrashEntry, ItemKind, LibraryChange,
+    section!("library": ItemId, Library, FolderEntry, NoteEntry, TrashEntry, ItemKind, ItemFlag, LibraryChange,
         NewItem, SearchRequest, SearchHit, TextRange);
     section!("editing": Mode, ChangeSetJson, TextSelection, OpenedNote, DraftState, AwaySummary,
         PushRequest, PushReply, UndoDirection, UndoRequest, UndoReply, RemoteOrigin, NoteEvent,
@@ -50,6 +50,8 @@ fn bindings() -> String {
     section!("sharing": Difference, LinkTarget, OpenLink, LinkKind);
     section!("network": Network, Server, Listen, ConnectionState, Connection, SyncReport, TrafficSample);
     section!("history": Author, History, HistorySession, VersionRef, VersionView, Attribution, AuthorSpan);
+    section!("files": MirrorState, MirrorPhase, LeftAloneFile, ReviewSpot, Transfer, TransferReport,
+        MirrorAction, MirrorReply);
     section!("settings": Theme, NoteFont, NoteOrder, Settings);
     file
 }

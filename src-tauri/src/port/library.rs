@@ -72,6 +72,16 @@ pub struct TrashEntry {
     pub trashed: i64,
 }
 
+/// What is set of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum ItemFlag {
+    /// A note stands at the top.
+    Pinned,
+    /// An item lies in the trash.
+    Trashed,
+}
+
 /// What an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]

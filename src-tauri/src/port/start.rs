@@ -3,7 +3,7 @@
 use serde::Serialize;
 use ts_rs::TS;
 
-use super::{Connection, ItemId, Library, LibraryChange, Network, Settings};
+use super::{Connection, ItemId, Library, LibraryChange, MirrorState, Network, Settings};
 
 /// Everything that a page needs before it shows anything.
 #[derive(Clone, Debug, Serialize, TS)]
@@ -17,6 +17,8 @@ pub struct Session {
     pub network: Network,
     /// The connections as they are now.
     pub connections: Vec<Connection>,
+    /// The folder of files that says what the notes say.
+    pub mirror: MirrorState,
     /// The folder on this computer that holds everything.
     pub data_folder: String,
     /// The version of the app.
@@ -48,6 +50,11 @@ pub enum AppEvent {
     Settings {
         /// All of them.
         settings: Settings,
+    },
+    /// The folder of files is doing otherwise, or an import or export went on.
+    Mirror {
+        /// All of it.
+        mirror: MirrorState,
     },
     /// Something needs the person now.
     Notice {

@@ -24,6 +24,8 @@ import type {
   History,
   ItemId,
   LinkTarget,
+  MirrorAction,
+  MirrorReply,
   Mode,
   Network,
   NewItem,
@@ -104,6 +106,11 @@ export interface Backend {
   attribution(note: ItemId): Promise<Attribution>;
   /** The person has seen everything up to now; `away` becomes null. */
   markSeen(note: ItemId): Promise<void>;
+
+  // Files.
+
+  /** The folder whose files are the notes, imports and exports; what comes of it is told by events. */
+  mirror(action: MirrorAction): Promise<MirrorReply>;
 
   // Settings.
 

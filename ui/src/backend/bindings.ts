@@ -27,6 +27,8 @@ export type Session = {
   network: Network,
   /** The connections as they are now. */
   connections: Array<Connection>,
+  /** The folder of files that says what the notes say. */
+  mirror: MirrorState,
   /** The folder on this computer that holds everything. */
   dataFolder: string,
   /** The version of the app. */
@@ -44,7 +46,9 @@ export type AppEvent = { "kind": "library",
   /** All of it. */
   network: Network, } | { "kind": "settings",
   /** All of them. */
-  settings: Settings, } | { "kind": "notice",
+  settings: Settings, } | { "kind": "mirror",
+  /** All of it. */
+  mirror: MirrorState, } | { "kind": "notice",
   /** What. */
   notice: Notice,
 };
@@ -127,6 +131,9 @@ export type TrashEntry = {
 
 /** What an item is. */
 export type ItemKind = "note" | "folder";
+
+/** What is set of an item. */
+export type ItemFlag = "pinned" | "trashed";
 
 /** Entries that are new or changed replace those of the same id. */
 export type LibraryChange = {
@@ -594,6 +601,104 @@ export type AuthorSpan = {
   to: number,
   /** Who wrote it. */
   author: number,
+};
+
+// --- files ---
+
+/** The folder on this computer whose files are the notes. */
+export type MirrorState = {
+  /** Where it is; none was chosen when there is none. */
+  directory: string | null,
+  /** How it is doing. */
+  phase: MirrorPhase,
+  /** How many notes have a file. */
+  notes: number,
+  /** Files that are no notes, and why. */
+  leftAlone: Array<LeftAloneFile>,
+  /** Where notes took in an edit that was made on an old text. */
+  toReview: Array<ReviewSpot>,
+  /** The import or export that is under way, or that ended last. */
+  transfer: Transfer | null,
+};
+
+/** How the folder is doing. */
+export type MirrorPhase = { "kind": "off" } | { "kind": "working" } | { "kind": "inStep" } | { "kind": "vanished" } | { "kind": "manyGone",
+  /** How many. */
+  count: number, } | { "kind": "failed",
+  /** What, in a sentence. */
+  message: string,
+};
+
+/** A file that is no note. */
+export type LeftAloneFile = {
+  /** Where it is, from the folder down. */
+  path: string,
+  /** Why. */
+  reason: string,
+};
+
+/** A spot where an edit was kept beside what came after the text that it was made on. */
+export type ReviewSpot = {
+  /** The note. */
+  note: ItemId,
+  /** The first words of what was kept. */
+  excerpt: string,
+};
+
+/** An import or export. */
+export type Transfer = {
+  /** Whether files become notes; otherwise notes become files. */
+  importing: boolean,
+  /** Notes that are done. */
+  done: number,
+  /** Notes in all. */
+  total: number,
+  /** What became of it, when it has ended. */
+  report: TransferReport | null,
+  /** Why it failed, if it did. */
+  failed: string | null,
+};
+
+/** What became of an import or export. */
+export type TransferReport = {
+  /** How many notes were made or written. */
+  notes: number,
+  /** How many folders were. */
+  folders: number,
+  /** How many links were adapted. */
+  links: number,
+  /** Files that were not taken in because they are not Markdown. */
+  others: number,
+  /** What was not taken in, or could not be had, and why. */
+  leftOut: Array<LeftAloneFile>,
+  /** Links to files that are not there, with the file that they stand in. */
+  broken: Array<LeftAloneFile>,
+};
+
+/** What a person does about the folder. */
+export type MirrorAction = { "kind": "choose",
+  /** Where it is; it is made when it is not there. */
+  directory: string | null, } | { "kind": "pause",
+  /** Which. */
+  paused: boolean, } | { "kind": "confirmDeletions" } | { "kind": "reviewed",
+  /** The note. */
+  note: ItemId, } | { "kind": "reveal",
+  /** The note. */
+  note: ItemId | null, } | { "kind": "pick" } | { "kind": "import",
+  /** Where they are. */
+  directory: string, } | { "kind": "export",
+  /** Where. */
+  directory: string,
+  /** As documents with their history, instead of Markdown. */
+  history: boolean,
+};
+
+/** What an action gives. */
+export type MirrorReply = {
+  /** The directory that was picked. */
+  directory: string | null,
+  /** Where the mark was in the note, in UTF-16 units. */
+  position: number | null,
 };
 
 // --- settings ---

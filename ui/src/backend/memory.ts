@@ -19,6 +19,9 @@ import type {
   ItemId,
   Library,
   LibraryChange,
+  MirrorAction,
+  MirrorReply,
+  MirrorState,
   Network,
   NoteEntry,
   NoteStatus,
@@ -46,6 +49,8 @@ export const defaultNetwork: Network = {
   servers: [],
   listen: { enabled: false, port: 3030, everywhere: false, token: null, hasToken: false },
 };
+
+export const noMirror: MirrorState = { directory: null, phase: { kind: "off" }, notes: 0, leftAlone: [], toReview: [], transfer: null };
 
 export interface MemoryWorldOptions {
   now?: () => number;
@@ -75,6 +80,7 @@ export class MemoryWorld {
   trash: (TrashEntry & { from: ItemId })[] = [];
   connections: Connection[];
   network: Network;
+  mirror: MirrorState = noMirror;
   settings: Settings;
   readonly options: MemoryWorldOptions;
   private listeners = new Set<(event: AppEvent) => void>();
@@ -86,6 +92,11 @@ export class MemoryWorld {
     this.network = { ...defaultNetwork, ...options.network };
     this.settings = { ...defaultSettings, ...options.settings };
     this.addFolder(this.home, "Home", null);
+  }
+
+  setMirror(change: Partial<MirrorState>): void {
+    this.mirror = { ...this.mirror, ...change };
+    this.emit({ kind: "mirror", mirror: this.mirror });
   }
 
   now(): number {
@@ -208,6 +219,7 @@ export class MemoryBackend implements Backend {
       settings: world.settings,
       network: world.network,
       connections: world.connections,
+      mirror: world.mirror,
       dataFolder: "~/.local/share/rejoin",
       version: "0.1.0",
       firstRun: (world.options.firstRun ?? false) && world.settings.name === "",
@@ -562,6 +574,42 @@ export class MemoryBackend implements Backend {
     await this.pause();
     this.world.settings = settings;
     this.world.emit({ kind: "settings", settings });
+  }
+
+  async mirror(action: MirrorAction): Promise<MirrorReply> {
+    await this.pause();
+    const { world } = this;
+    const notes = world.notes.size;
+    switch (action.kind) {
+      case "choose":
+        if (action.directory !== null && !action.directory.startsWith("/")) throw refusal("invalid", "Give the whole path of the folder, from the root.");
+        world.setMirror(action.directory === null ? { ...noMirror, transfer: world.mirror.transfer } : { directory: action.directory, phase: { kind: "inStep" }, notes });
+        break;
+      case "pause":
+        world.setMirror({ phase: { kind: action.paused ? "off" : "inStep" } });
+        break;
+      case "confirmDeletions":
+        world.setMirror({ phase: { kind: "inStep" } });
+        break;
+      case "reviewed": {
+        const spot = world.mirror.toReview.find((each) => each.note === action.note);
+        world.setMirror({ toReview: world.mirror.toReview.filter((each) => each !== spot) });
+        const at = spot ? world.note(action.note).document.shared.toString().indexOf(spot.excerpt) : -1;
+        return { directory: null, position: at < 0 ? null : at };
+      }
+      case "pick":
+        return { directory: "/home/kim/Notes", position: null };
+      case "import":
+      case "export": {
+        const importing = action.kind === "import";
+        const transfer = { importing, done: 0, total: notes, report: null, failed: null };
+        world.setMirror({ transfer });
+        const report = { notes, folders: world.folders.size - 1, links: 0, others: 0, leftOut: [], broken: [] };
+        world.setMirror({ transfer: { ...transfer, done: notes, report } });
+        break;
+      }
+    }
+    return { directory: null, position: null };
   }
 
   async openExternal(url: string): Promise<void> {

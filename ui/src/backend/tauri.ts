@@ -11,8 +11,8 @@ export function tauriBackend(): Backend {
     create: (item) => invoke("create", { item }),
     rename: (item, title) => invoke("rename", { item, title }),
     moveItem: (item, folder, index) => invoke("move_item", { item, folder, index }),
-    setPinned: (note, pinned) => invoke("set_pinned", { note, pinned }),
-    setTrashed: (item, trashed) => invoke("set_trashed", { item, trashed }),
+    setPinned: (item, on) => invoke("set_flag", { item, flag: "pinned", on }),
+    setTrashed: (item, on) => invoke("set_flag", { item, flag: "trashed", on }),
     deleteForever: (item) => invoke("delete_forever", { item }),
     search: (request) => invoke("search", { request }),
 
@@ -39,6 +39,8 @@ export function tauriBackend(): Backend {
     restoreVersion: (note, position) => invoke("restore_version", { note, position }),
     attribution: (note) => invoke("attribution", { note }),
     markSeen: (note) => invoke("mark_seen", { note }),
+
+    mirror: (action) => invoke("mirror", { action }),
 
     setSettings: (settings) => invoke("set_settings", { settings }),
     openExternal: (url) => invoke("open_external", { url }),

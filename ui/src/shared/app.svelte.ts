@@ -6,6 +6,8 @@ import type {
   Connection,
   ItemId,
   LibraryChange,
+  MirrorAction,
+  MirrorState,
   Mode,
   Network,
   NoteEntry,
@@ -22,7 +24,7 @@ import { strings } from "./strings";
 
 export type Panel = "history" | "sync" | "backlinks" | "review";
 
-export type SettingsPage = "profile" | "writing" | "sharing" | "network";
+export type SettingsPage = "profile" | "writing" | "sharing" | "network" | "files";
 
 export type Dialog =
   | { kind: "palette"; commands: boolean }
@@ -62,6 +64,7 @@ export class App {
   settings = $state.raw<Settings>(null as unknown as Settings);
   network = $state.raw<Network>(null as unknown as Network);
   connections = $state.raw<Connection[]>([]);
+  mirror = $state.raw<MirrorState>(null as unknown as MirrorState);
   dataFolder = $state("");
   version = $state("");
   note = $state.raw<OpenNote | null>(null);
@@ -99,6 +102,7 @@ export class App {
       this.settings = session.settings;
       this.network = session.network;
       this.connections = session.connections;
+      this.mirror = session.mirror;
       this.dataFolder = session.dataFolder;
       this.version = session.version;
       this.phase = session.firstRun ? { kind: "welcome" } : { kind: "ready" };
@@ -142,6 +146,9 @@ export class App {
         break;
       case "network":
         this.network = event.network;
+        break;
+      case "mirror":
+        this.mirror = event.mirror;
         break;
       case "settings":
         this.settings = event.settings;
@@ -243,7 +250,9 @@ export class App {
   }
 
   async openAddress(address: string): Promise<void> {
-    if (isNoteLink(address)) await this.try(() => this.openLink(address, "item"));
+    // A part of a note is not gone to, only the note.
+    const [whole = ""] = address.split("#");
+    if (isNoteLink(whole)) await this.try(() => this.openLink(whole, "item"));
     else if (isOpenable(address)) await this.try(() => this.backend.openExternal(address));
   }
 
@@ -255,6 +264,30 @@ export class App {
       await this.start();
       this.notify({ level: "warn", message: strings.settings.adopted, at: Date.now(), note: null });
     } else if (this.library.notes.has(id)) await this.openNote(id);
+  }
+
+  // --- files ------------------------------------------------------------------------
+
+  /** What was picked, for an action that picks; undefined when it failed. */
+  async files(action: MirrorAction): Promise<string | null | undefined> {
+    let directory: string | null | undefined;
+    await this.try(async () => {
+      directory = (await this.backend.mirror(action)).directory;
+    });
+    return directory;
+  }
+
+  /** Shows a spot that is marked for review, with which the mark goes. */
+  async lookAtSpot(id: ItemId): Promise<void> {
+    this.dialog = null;
+    await this.try(async () => {
+      const { position } = await this.backend.mirror({ kind: "reviewed", note: id });
+      await this.openNote(id);
+      const view = this.note?.id === id ? this.note.view : null;
+      if (!view || position === null) return;
+      const at = Math.min(position, view.state.doc.length);
+      view.dispatch({ selection: { anchor: at, head: view.state.doc.lineAt(at).to }, scrollIntoView: true });
+    });
   }
 
   // --- changing the library ---------------------------------------------------------

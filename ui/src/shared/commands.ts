@@ -67,6 +67,8 @@ export function commands(app: App): Command[] {
     { id: "open-trash", title: words.openTrash, run: () => openTrash(app) },
     { id: "offline", title: words.offline, keys: "Mod+Shift+O", run: () => void app.setOffline(!app.network.offline) },
     { id: "retry", title: words.retry, enabled: app.connections.length > 0, run: () => void app.retry(null) },
+    { id: "files", title: words.files, run: () => (app.dialog = { kind: "settings", page: "files" }) },
+    { id: "reveal", title: words.reveal, enabled: withNote && app.mirror.directory !== null, run: () => note && void app.files({ kind: "reveal", note: note.id }) },
     { id: "theme", title: words.theme, keys: "Mod+Shift+D", run: () => void app.setSettings({ theme: otherTheme(settings) }) },
     { id: "larger", title: words.larger, keys: "Mod+=", enabled: settings.textSize < 22, run: size(1) },
     { id: "smaller", title: words.smaller, keys: "Mod+-", enabled: settings.textSize > 14, run: size(-1) },
