@@ -38,6 +38,15 @@ pub enum Expand {
 }
 
 impl Expand {
+    pub(crate) fn from_ends(before: bool, after: bool) -> Self {
+        match (before, after) {
+            (true, true) => Self::Both,
+            (true, false) => Self::Before,
+            (false, true) => Self::After,
+            (false, false) => Self::None,
+        }
+    }
+
     pub(crate) fn before(self) -> bool {
         matches!(self, Self::Before | Self::Both)
     }

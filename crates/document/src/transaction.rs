@@ -363,20 +363,8 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         self.check_index(object, range.start.max(range.end), unit)?;
-        let mut bytes = Vec::new();
-        let code = value.into().encode(&mut bytes);
         let (_, start_after) = self.insertion(object, range.start, unit)?;
-        let begin = self.next_id()?;
-        self.integrate(Op {
-            object: object.0,
-            key: Key::Element(start_after),
-            insert: true,
-            action: Action::Mark,
-            value: RawValue { code, bytes: &bytes },
-            predecessors: SmallVec::new(),
-            expand: expand.before(),
-            mark_name: Some(name),
-        })?;
+        let begin = self.begin_mark(object, start_after, name, value.into(), expand)?;
         let mut end_after = begin;
         if range.end > range.start {
             let (place, after) = self.insertion(object, range.end, unit)?;
@@ -385,17 +373,45 @@ impl<'a> Transaction<'a> {
                 end_after = after;
             }
         }
+        self.end_mark(object, end_after, expand)
+    }
+
+    /// Writes the begin of a mark right after an element. The next operation must be its end.
+    fn begin_mark(
+        &mut self,
+        object: ObjId,
+        after: OpId,
+        name: &str,
+        value: ScalarValue,
+        expand: Expand,
+    ) -> Result<OpId, WriteError> {
+        let mut bytes = Vec::new();
+        let code = value.encode(&mut bytes);
+        let begin = self.next_id()?;
         self.integrate(Op {
             object: object.0,
-            key: Key::Element(end_after),
+            key: Key::Element(after),
+            insert: true,
+            action: Action::Mark,
+            value: RawValue { code, bytes: &bytes },
+            predecessors: SmallVec::new(),
+            expand: expand.before(),
+            mark_name: Some(name),
+        })?;
+        Ok(begin)
+    }
+
+    fn end_mark(&mut self, object: ObjId, after: OpId, expand: Expand) -> Result<(), WriteError> {
+        self.integrate(Op {
+            object: object.0,
+            key: Key::Element(after),
             insert: true,
             action: Action::Mark,
             value: RawValue::NULL,
             predecessors: SmallVec::new(),
             expand: expand.after(),
             mark_name: None,
-        })?;
-        Ok(())
+        })
     }
 
     /// Removes marks of a name from a range of a text.

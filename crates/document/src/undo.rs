@@ -5,9 +5,10 @@
 //! cannot come back: their text is inserted anew, and a map from old to new ids is applied to every
 //! later undo and redo.
 
+mod renewed;
+
 use std::ops::Range;
 
-use hashbrown::{HashMap, HashSet};
 use rejoin_columnar::leb128::{self, Reader};
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     patch::{Patch, PatchLog},
     transaction::{CommitOptions, OpRange, Transaction, WriteError},
 };
+pub(crate) use renewed::Renewed;
 
 /// One's own edits of a document, to be taken back and made again.
 ///
@@ -35,14 +37,6 @@ pub struct UndoHistory {
 /// Edits that are undone together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Step(Vec<OpRange>);
-
-/// Which new ids stand for ids of what was deleted and restored.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Renewed {
-    ids: HashMap<OpId, OpId>,
-    /// Deletions by undo and redo, which later ones may take back.
-    own: HashSet<OpId>,
-}
 
 /// Where undoing writes to.
 #[derive(Debug)]
@@ -176,11 +170,7 @@ impl UndoHistory {
                     OpRange { actor: first.actor, from: first.counter, to: first.counter + len };
             }
         }
-        let ids = std::mem::take(&mut self.renewed.ids);
-        self.renewed.ids =
-            ids.into_iter().map(|(old, new)| (committed(old), committed(new))).collect();
-        let own = std::mem::take(&mut self.renewed.own);
-        self.renewed.own = own.into_iter().map(committed).collect();
+        self.renewed.map_ids(committed);
     }
 
     /// Forgets the steps of a draft that was thrown away.
@@ -218,24 +208,7 @@ impl UndoHistory {
                 }
             }
         }
-        let mut ids: Vec<_> = self
-            .renewed
-            .ids
-            .iter()
-            .filter(|(old, new)| !old.is_draft() && !new.is_draft())
-            .collect();
-        ids.sort_unstable_by_key(|(old, _)| (old.actor, old.counter));
-        leb128::write_u64(&mut out, ids.len() as u64);
-        for (old, new) in ids {
-            write_id(&mut out, old);
-            write_id(&mut out, new);
-        }
-        let mut own: Vec<_> = self.renewed.own.iter().filter(|id| !id.is_draft()).collect();
-        own.sort_unstable_by_key(|id| (id.actor, id.counter));
-        leb128::write_u64(&mut out, own.len() as u64);
-        for id in own {
-            write_id(&mut out, id);
-        }
+        self.renewed.write(&mut out, write_id);
         out
     }
 
@@ -275,19 +248,13 @@ impl UndoHistory {
                 steps.push(step);
             }
         }
-        for _ in 0..reader.u64().ok()? {
-            let old = read_id(&mut reader)?;
-            history.renewed.ids.insert(old, read_id(&mut reader)?);
-        }
-        for _ in 0..reader.u64().ok()? {
-            history.renewed.own.insert(read_id(&mut reader)?);
-        }
+        history.renewed = Renewed::read(&mut reader, read_id)?;
         reader.is_empty().then_some(history)
     }
 }
 
 /// The version of the byte form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Step {
     fn add(&mut self, range: OpRange) {
@@ -299,28 +266,6 @@ impl Step {
 
     fn is_draft(&self) -> bool {
         self.0.iter().any(|range| range.actor == OpId::DRAFT_ACTOR)
-    }
-}
-
-impl Renewed {
-    /// What stands for this id now.
-    pub(crate) fn resolve(&self, id: OpId) -> OpId {
-        let mut id = id;
-        while let Some(new) = self.ids.get(&id) {
-            id = *new;
-        }
-        id
-    }
-
-    pub(crate) fn insert(&mut self, old: OpId, new: OpId) {
-        if old != new {
-            self.ids.insert(old, new);
-        }
-    }
-
-    /// Whether an undo or redo wrote this operation.
-    pub(crate) fn is_own(&self, id: OpId) -> bool {
-        self.own.contains(&id)
     }
 }
 
@@ -350,8 +295,9 @@ fn apply(
             continue;
         }
         for counter in written.from..written.to {
-            known.own.insert(OpId::new(counter, written.actor));
+            known.add_own(OpId::new(counter, written.actor));
         }
+        known.end_step();
         *renewed = known;
         let patches = transaction.take_patches();
         let change = match into {
