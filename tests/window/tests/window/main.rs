@@ -3,6 +3,7 @@
 mod alone;
 mod apart;
 mod batched;
+mod files;
 mod opening;
 mod server_gone;
 mod together;
