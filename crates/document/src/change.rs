@@ -213,12 +213,7 @@ impl Change {
 
     /// The author's id, which the first change of an actor may carry.
     pub fn author(&self) -> Option<&[u8]> {
-        const AUTHOR: u64 = 1;
-        let mut reader = Reader::new(self.extra());
-        match reader.u64() {
-            Ok(AUTHOR) if self.0.seq == 1 => reader.prefixed().ok(),
-            _ => None,
-        }
+        if self.0.seq == 1 { crate::author::read(self.extra()) } else { None }
     }
 
     /// The whole chunk, not deflated.
