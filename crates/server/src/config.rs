@@ -100,6 +100,12 @@ pub struct Arguments {
     #[arg(long, env = "REJOIN_UNLOAD_SECONDS", value_name = "S", default_value_t = 60)]
     pub unload_seconds: u64,
 
+    /// How many threads serve connections; one is enough for thousands of people, and costs least.
+    /// More help where messages are encrypted here and many processors are there
+    #[arg(long, env = "REJOIN_THREADS", value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub threads: u16,
+
     /// What to log: error, warn, info, debug or trace, for all or as target=level,...
     #[arg(long, env = "REJOIN_LOG", default_value = "info")]
     pub log: String,

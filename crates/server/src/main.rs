@@ -17,7 +17,8 @@ fn main() -> ExitCode {
         let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{error:#}\n"));
         return ExitCode::from(2);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(usize::from(arguments.threads)).enable_all().build();
     let result = runtime.context("no runtime").and_then(|runtime| runtime.block_on(run(arguments)));
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ pub struct Limits {
     /// How long a peer may read nothing of what waits for it until the connection ends with
     /// [`CloseCode::SLOW_READER`](crate::CloseCode::SLOW_READER).
     pub stalled: Duration,
-    /// The time from one ping to the next.
+    /// The time from one ping to the next. A peer that was heard meanwhile is not pinged.
     pub ping_every: Duration,
     /// How long nothing may be heard, no answer to a ping either, until the connection ends with
     /// [`CloseCode::NO_PONG`](crate::CloseCode::NO_PONG).

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
@@ -51,7 +51,9 @@ struct Task {
 impl Task {
     async fn run(&mut self) {
         let every = self.shared.limits.ping_every;
-        let mut next_look = Instant::now() + every;
+        // One timer for the whole connection: most messages pass between two looks.
+        let look = sleep(every);
+        tokio::pin!(look);
         loop {
             match self.shared.next_work() {
                 Work::Write { pong, messages } => {
@@ -65,12 +67,12 @@ impl Task {
                 Work::Nothing => {
                     tokio::select! {
                         () = self.shared.work.notified() => {}
-                        () = sleep_until(next_look) => {}
+                        () = &mut look => {}
                     }
                 }
             }
-            if Instant::now() >= next_look {
-                next_look = Instant::now() + every;
+            if look.is_elapsed() {
+                look.as_mut().reset(Instant::now() + every);
                 if let Err(closed) = self.look_at_the_clock().await {
                     self.shared.close(closed);
                 }
@@ -78,7 +80,8 @@ impl Task {
         }
     }
 
-    /// Pings, and ends a connection on which nothing happens.
+    /// Pings a peer that was not heard since the last look, and ends a connection on which nothing
+    /// happens.
     async fn look_at_the_clock(&mut self) -> Result<(), Closed> {
         let limits = &self.shared.limits;
         let silent = self.shared.since_heard();
@@ -94,6 +97,9 @@ impl Task {
         let waited = self.shared.waited_for_first_message();
         if self.role == Role::Server && waited.is_some_and(|time| time > limits.first_message) {
             return Err(Closed::by_us(CloseCode::IDLE, "no first message"));
+        }
+        if silent < limits.ping_every {
+            return Ok(());
         }
         let mut ping = Vec::new();
         frame::encode(OpCode::Control(Control::Ping), &[], self.mask(), &mut ping);
