@@ -1,0 +1,235 @@
+//! One scenario with one server.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rejoin_document::Document;
+use rejoin_sync::DocumentId;
+use tokio::sync::watch;
+
+use crate::client::{self, Client, Socket};
+use crate::room::{self, Finished, Pace, Phase, Room};
+use crate::server::{self, Kind, Server};
+
+/// Who types what, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    pub documents: usize,
+    /// How many clients each document has.
+    pub clients: usize,
+    /// How many of them write.
+    pub writers: usize,
+    pub pace: Pace,
+    pub seconds: f64,
+    /// The paper with its long history in place of notes of 1 to 5 kB.
+    pub paper: bool,
+    /// Whether clients ask what the server has made durable.
+    pub hears_of_disks: bool,
+}
+
+/// What was measured.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub edits_per_second: f64,
+    /// Milliseconds from a commit to its arrival with another client.
+    pub p50: f64,
+    pub p99: f64,
+    pub longest: f64,
+    /// Milliseconds of the server's processor time per edit.
+    pub cost: f64,
+    pub server_cores: f64,
+    pub generator_cores: f64,
+    /// MiB of the server at the end.
+    pub memory: f64,
+    /// Bytes of messages from and to all clients per edit.
+    pub bytes_in: f64,
+    pub bytes_out: f64,
+    /// Arrivals that were outstanding when the time to drain was over.
+    pub late: usize,
+}
+
+/// How long edits may be on their way after the last was typed.
+const DRAIN: Duration = Duration::from_secs(15);
+
+const CALM: Scenario = Scenario {
+    documents: 4,
+    clients: 2,
+    writers: 2,
+    pace: Pace::Rate(10.0),
+    seconds: 2.0,
+    paper: false,
+    hears_of_disks: false,
+};
+
+/// Starts a server, warms it up, and runs a scenario.
+///
+/// # Errors
+///
+/// When the server does not do what a server has to, and when copies differ at the end.
+pub async fn run(
+    kind: Kind,
+    rejoin: &Path,
+    scenario: Scenario,
+    paper: Option<&Document>,
+) -> Result<Outcome> {
+    let server = Server::start(kind, rejoin).await?;
+    play(&server, CALM, None).await.context("warming up")?;
+    play(&server, scenario, paper).await
+}
+
+/// MiB that so many connections cost which greet and are silent.
+///
+/// # Errors
+///
+/// When one of them fails.
+pub async fn idle(kind: Kind, rejoin: &Path, connections: usize) -> Result<f64> {
+    let server = Server::start(kind, rejoin).await?;
+    // What the first ones cost is the empty server's.
+    let first = open(&server, 0..20).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (before, _) = server.memory()?;
+    let others = open(&server, 20..20 + connections).await?;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let (after, _) = server.memory()?;
+    ensure!(first.len() + others.len() == 20 + connections, "some connections are gone");
+    Ok(after - before)
+}
+
+async fn open(server: &Server, numbers: std::ops::Range<usize>) -> Result<Vec<Socket>> {
+    let dialing = numbers.map(|number| async move {
+        Socket::open(server.address(), &format!("idle-{number}"), false).await
+    });
+    stream::iter(dialing).buffer_unordered(16).try_collect().await
+}
+
+async fn play(server: &Server, scenario: Scenario, paper: Option<&Document>) -> Result<Outcome> {
+    let rooms = (0..scenario.documents).map(|number| set_up(server, scenario, paper, number));
+    let rooms: Vec<Vec<Client>> = stream::iter(rooms).buffered(4).try_collect().await?;
+    let lengths = rooms.iter().map(|clients| clients[0].length()).collect::<Result<Vec<_>>>()?;
+    let before = traffic(rooms.iter().flatten());
+
+    let (phase, told) = watch::channel(Phase::Rest);
+    let mut shared = Vec::new();
+    let mut tasks = Vec::new();
+    for clients in rooms {
+        let room = Arc::new(Room::new(clients.len(), scenario.writers));
+        for (number, client) in clients.into_iter().enumerate() {
+            let living = room::live(client, number, room.clone(), scenario.pace, told.clone());
+            tasks.push(tokio::spawn(living));
+        }
+        shared.push(room);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let (server_before, own_before) = (server.processor()?, server::own_processor()?);
+    let begun = Instant::now();
+    phase.send_replace(Phase::Typing);
+    tokio::time::sleep(Duration::from_secs_f64(scenario.seconds)).await;
+    phase.send_replace(Phase::Draining);
+    let typed = begun.elapsed().as_secs_f64();
+    let stopped = Instant::now();
+    let late = loop {
+        let late = shared.iter().map(|room| room.outstanding()).sum();
+        let is_over = late == 0 && shared.iter().all(|room| room.agrees());
+        if is_over || stopped.elapsed() > DRAIN || tasks.iter().any(|task| task.is_finished()) {
+            break late;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let elapsed = begun.elapsed().as_secs_f64();
+    let processor = server.processor()? - server_before;
+    let own = server::own_processor()? - own_before;
+    let (memory, _) = server.memory()?;
+    phase.send_replace(Phase::End);
+
+    let mut finished = Vec::new();
+    for task in tasks {
+        finished.push(task.await??);
+    }
+    let edits: usize = shared.iter().map(|room| room.edits()).sum();
+    if late == 0 {
+        for (clients, (room, length)) in
+            finished.chunks(scenario.clients).zip(shared.iter().zip(lengths))
+        {
+            check(clients, length + room.edits())?;
+        }
+    }
+    let after = traffic(finished.iter().map(|finished| &finished.client));
+    let mut latencies: Vec<f32> = finished.into_iter().flat_map(|one| one.latencies).collect();
+    latencies.sort_by(f32::total_cmp);
+    let at = |part: f64| {
+        let index = (latencies.len() as f64 * part) as usize;
+        latencies.get(index.min(latencies.len().saturating_sub(1))).map_or(0.0, |ms| f64::from(*ms))
+    };
+    let per_edit = |total: f64| total / edits.max(1) as f64;
+    Ok(Outcome {
+        // Edits that came too late were not carried.
+        edits_per_second: if late == 0 {
+            edits as f64 / typed
+        } else {
+            carried(&latencies, scenario, elapsed)
+        },
+        p50: at(0.5),
+        p99: at(0.99),
+        longest: at(1.0),
+        cost: per_edit(processor * 1e3),
+        server_cores: processor / elapsed,
+        generator_cores: own / elapsed,
+        memory,
+        bytes_in: per_edit((after.0 - before.0) as f64),
+        bytes_out: per_edit((after.1 - before.1) as f64),
+        late,
+    })
+}
+
+/// Edits a second when not all arrived: by what did.
+fn carried(latencies: &[f32], scenario: Scenario, elapsed: f64) -> f64 {
+    latencies.len() as f64 / (scenario.clients - 1).max(1) as f64 / elapsed
+}
+
+/// A document on the server with all its clients.
+async fn set_up(
+    server: &Server,
+    scenario: Scenario,
+    paper: Option<&Document>,
+    number: usize,
+) -> Result<Vec<Client>> {
+    let id = DocumentId::from_random(rand::random());
+    let document = match scenario.paper {
+        true => paper.context("REJOIN_DATA must name the recordings")?.fork(),
+        false => client::note(1024 * (1 + number % 5))?,
+    };
+    let heads = document.heads().to_vec();
+    let open = |client: usize| {
+        let name = format!("{id}-{client}");
+        async move { Socket::open(server.address(), &name, scenario.hears_of_disks).await }
+    };
+    let mut clients = vec![Client::create(open(0).await?, id.clone(), document).await?];
+    for client in 1..scenario.clients {
+        clients.push(Client::join(open(client).await?, id.clone(), &heads).await?);
+    }
+    Ok(clients)
+}
+
+/// Every edit is in every copy, and the server has told the same heads.
+fn check(clients: &[Finished], length: usize) -> Result<()> {
+    let first = &clients[0].client;
+    let text = first.text()?;
+    ensure!(first.length()? == length, "a text has {} characters, not {length}", first.length()?);
+    for Finished { client, .. } in clients {
+        ensure!(client.document.heads() == first.document.heads(), "copies have different heads");
+        ensure!(client.text()? == text, "copies have different texts");
+        ensure!(client.agrees(), "the server has told other heads");
+    }
+    Ok(())
+}
+
+/// Bytes sent and received by the clients.
+fn traffic<'a>(clients: impl Iterator<Item = &'a Client>) -> (u64, u64) {
+    clients.fold((0, 0), |(sent, received), client| {
+        (sent + client.sent().bytes, received + client.received().bytes)
+    })
+}
