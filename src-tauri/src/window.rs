@@ -57,6 +57,7 @@ fn enable_text_input(window: &WebviewWindow) -> tauri::Result<()> {
         let view = view.inner();
         if let Some(input) = view.input_method_context() {
             input.set_enable_preedit(true);
+            tracing::debug!("preedit is shown");
         }
         if let Some(context) = view.context() {
             let languages: Vec<&str> = languages.iter().map(String::as_str).collect();

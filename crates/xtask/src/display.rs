@@ -18,8 +18,12 @@ impl Display {
     ///
     /// When `Xvfb` cannot be started or ends at once.
     pub(crate) fn start() -> Result<Self> {
+        // Without `-noreset` the server starts anew when the last window closes, and whoever opens one
+        // in that moment finds no screen.
+        let screen = ["-screen", "0", "1280x800x24", "-noreset", "-nolisten", "tcp"];
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+            .args(["-displayfd", "1"])
+            .args(screen)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

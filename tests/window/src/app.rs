@@ -24,6 +24,7 @@ pub struct App {
     /// Ends with this value.
     _driver: Running,
     home: std::path::PathBuf,
+    log: std::path::PathBuf,
 }
 
 impl Person {
@@ -53,6 +54,7 @@ impl Person {
     /// When it does not come up.
     pub fn open(&self) -> Result<App> {
         let port = free_port()?;
+        let log = self.home().join("app.log");
         let driver = Running::start(
             Command::new("WebKitWebDriver")
                 .arg(format!("--port={port}"))
@@ -61,7 +63,8 @@ impl Person {
                 .env("XDG_CONFIG_HOME", self.home().join("config"))
                 .env("XDG_CACHE_HOME", self.home().join("cache"))
                 .env("MESA_SHADER_CACHE_DISABLE", "true")
-                .env("REJOIN_LOG", "warn")
+                .env("REJOIN_LOG", "warn,rejoin_desktop=debug")
+                .stderr(std::fs::File::create(&log)?)
                 .env_remove("REJOIN_PROFILE"),
         )?;
         until("the driver of the web view", Patience::default(), || {
@@ -70,7 +73,7 @@ impl Person {
         let app = program("rejoin-desktop")?;
         let app = app.to_str().context("the path of the app is text")?;
         let page = Session::start(port, app, &["--profile", &self.profile()])?;
-        Ok(App { page, _driver: driver, home: self.home().to_path_buf() })
+        Ok(App { page, _driver: driver, home: self.home().to_path_buf(), log })
     }
 
     /// Each run of the tests has profiles of its own, so that a session bus sees no second instance.
@@ -102,6 +105,15 @@ impl App {
         self.wait_until_gone()
     }
 
+    /// What the app has logged since it was opened.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
     fn wait_until_gone(&self) -> Result<()> {
         until("the app to end", Patience::default(), || {
             Ok(self.processes()?.is_empty().then_some(()))
@@ -126,5 +138,6 @@ impl Drop for App {
         if let Err(error) = self.kill_processes() {
             eprintln!("the app could not be ended: {error}");
         }
+        eprintln!("--- the app's log:\n{}---", self.log().unwrap_or_default());
     }
 }

@@ -6,6 +6,7 @@
 mod app;
 mod http;
 mod page;
+mod peer;
 mod picture;
 mod process;
 mod server;
@@ -14,6 +15,7 @@ mod webdriver;
 
 pub use app::{App, Person};
 pub use page::saved;
+pub use peer::Peer;
 pub use process::root;
 pub use server::Server;
 pub use wait::{Patience, until};

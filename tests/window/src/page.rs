@@ -130,6 +130,16 @@ impl App {
         waited.with_context(|| format!("the text was {last:?}")).map(|()| last)
     }
 
+    /// How many changes the note has in the backend.
+    ///
+    /// # Errors
+    ///
+    /// When the note is not here.
+    pub fn changes(&self, id: &str) -> Result<u64> {
+        let report = self.command("sync_report", &json!({ "note": id }))?;
+        report["changes"].as_u64().context("the report counts no changes")
+    }
+
     /// Puts the note or folder behind a link into home, by the command palette's dialog.
     ///
     /// # Errors

@@ -167,12 +167,21 @@ impl Session {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Keeps a picture of the page as `artifacts/<name>.png`.
+    /// Keeps a picture of the page as `artifacts/<name>.png`, once what it shows now has been drawn.
     ///
     /// # Errors
     ///
     /// When there is no picture, or it cannot be written.
     pub fn picture(&self, name: &str) -> Result<PathBuf> {
+        // Two frames on, what was changed until now is on the screen, and so are the fonts. What moves
+        // or fades in has then come to its end.
+        let drawn = "const done = arguments[0];
+            const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+            const ended = () => Promise.allSettled(document.getAnimations()
+                .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
+                .map((each) => each.finished));
+            document.fonts.ready.then(frame).then(ended).then(frame).then(frame).then(() => done());";
+        self.script_later(drawn, &[])?;
         let value = self.get("screenshot")?;
         picture::keep(name, value.as_str().context("the driver sent no picture")?)
     }

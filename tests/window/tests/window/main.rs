@@ -3,7 +3,10 @@
 mod alone;
 mod apart;
 mod batched;
+mod composing;
+mod crowd;
 mod files;
 mod opening;
+mod patchwork;
 mod server_gone;
 mod together;
