@@ -25,12 +25,14 @@ impl Document {
         changes: impl IntoIterator<Item = Change>,
         log: &mut PatchLog,
     ) -> Result<(), ApplyError> {
+        let before = self.graph.len();
         let mut error = None;
         for change in changes {
             if let Err(refused) = self.apply_one(change, log) {
                 error.get_or_insert(refused);
             }
         }
+        self.look_again(before, log);
         log.finish(&self.set);
         error.map_or(Ok(()), Err)
     }
@@ -89,6 +91,7 @@ impl Document {
                 }
             }
         }
+        self.look_again(before, log);
         log.finish(&self.set);
         let new = (before..self.graph.len()).filter_map(|at| self.hash_at(at)).collect();
         error.map_or(Ok(new), Err)
@@ -124,6 +127,25 @@ impl Document {
             }
         }
         error.map_or(Ok(()), Err)
+    }
+
+    /// Looks again at refused changes that named something unknown, now that there are more than
+    /// `before` changes.
+    ///
+    /// No honest change names what it has not seen, but nothing that came later makes one wrong:
+    /// so everybody ends with the same changes, in whatever order they came.
+    pub(crate) fn look_again(&mut self, mut before: usize, log: &mut PatchLog) {
+        while self.graph.len() > before {
+            before = self.graph.len();
+            let (again, refused): (Vec<_>, Vec<_>) = std::mem::take(&mut self.refused)
+                .into_iter()
+                .partition(|refused| refused.reason.may_pass());
+            self.refused = refused;
+            for RefusedChange { change, .. } in again {
+                // Refused again, it is kept as before, and its refusal is known.
+                let _ = self.apply_one(change, log);
+            }
+        }
     }
 
     /// Whether the change is in the document. An actor's changes are numbered, so that this needs
@@ -246,7 +268,8 @@ mod tests {
     use crate::{
         actor::{ActorId, Actors},
         change::{ChangeEncoder, ChangeHeader},
-        object::ObjId,
+        object::{ObjId, ObjType},
+        sequence::TextUnit,
         transaction::CommitOptions,
     };
 
@@ -285,5 +308,52 @@ mod tests {
         }
         assert_eq!(doc.refused().len(), 4);
         doc.apply([forged(1, 2, 9, &[own])], &mut PatchLog::inactive()).unwrap();
+    }
+
+    #[test]
+    fn a_change_that_names_what_it_has_not_seen_ends_alike_in_any_order() {
+        let mut base = Document::new();
+        let mut transaction = base.transaction(&ActorId::new(&[1]));
+        let text = transaction.put_object(ObjId::ROOT, "text", ObjType::Text).unwrap();
+        let seen = transaction.commit(CommitOptions::default()).unwrap();
+        let mut other = base.fork();
+        let mut transaction = other.transaction(&ActorId::new(&[2]));
+        transaction.splice_text(text, 0, 0, "a", TextUnit::CodePoint).unwrap();
+        let unseen = transaction.commit(CommitOptions::default()).unwrap();
+        let unseen = other.change(&unseen).unwrap();
+
+        let mut actors = Actors::default();
+        let [own, first, second] = [3, 1, 2].map(|actor| actors.intern(&ActorId::new(&[actor])));
+        let run = OpRun::Insert {
+            object: OpId::new(1, first),
+            after: OpId::new(2, second),
+            text: "b",
+            count: 1,
+        };
+        let header = ChangeHeader {
+            deps: &[seen],
+            actor: own,
+            seq: 1,
+            start_op: 3,
+            time: 0,
+            message: None,
+            extra: &[],
+        };
+        let mut encoder = ChangeEncoder::default();
+        encoder.encode(&header, &actors, &[run]);
+        let forged = Change::parse(encoder.chunk()).unwrap();
+
+        let mut early = base.fork();
+        let error = early.apply([forged.clone()], &mut PatchLog::inactive()).unwrap_err();
+        assert!(error.reason.may_pass());
+        assert_eq!(early.refused().len(), 1);
+        early.apply([unseen.clone()], &mut PatchLog::inactive()).unwrap();
+        let mut late = base.fork();
+        late.apply([unseen, forged], &mut PatchLog::inactive()).unwrap();
+        for doc in [&early, &late] {
+            assert_eq!(doc.view().text(text).unwrap(), "ab");
+            assert!(doc.refused().is_empty());
+        }
+        assert_eq!(early.heads(), late.heads());
     }
 }

@@ -187,6 +187,7 @@ impl Document {
                 }
             }
         }
+        self.look_again(before, log);
         log.finish(&self.set);
         result.map(|()| self.graph.len() - before)
     }

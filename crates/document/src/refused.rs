@@ -55,6 +55,19 @@ pub enum RefusedReason {
     },
 }
 
+impl RefusedReason {
+    /// Whether further changes may make the change fit.
+    pub(crate) fn may_pass(&self) -> bool {
+        let Self::InvalidOp { reason, .. } = self else { return false };
+        match reason {
+            InvalidOp::UnknownObject
+            | InvalidOp::UnknownElement
+            | InvalidOp::UnknownPredecessor => true,
+            InvalidOp::WrongKey | InvalidOp::NoPredecessor | InvalidOp::UnmatchedMark => false,
+        }
+    }
+}
+
 /// Changes were refused; all others were taken in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("change {hash} was refused: {reason}")]
