@@ -85,7 +85,7 @@ impl Engine for Rejoin {
     }
 
     fn since(&mut self, version: &Vec<ChangeHash>) -> Vec<u8> {
-        self.doc.bundle_since(version).unwrap_or_default()
+        self.doc.save_since(version)
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Result<()> {

@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use crate::{
-    change::Change,
+    actor::ActorId,
+    change::{Change, ReadChange},
     change_graph::{ChangeIndex, NewChange},
     change_hash::ChangeHash,
     document::Document,
@@ -108,7 +109,8 @@ impl Document {
         let mut error = None;
         let mut ready: SmallVec<[Change; 1]> = smallvec::smallvec![change];
         while let Some(change) = ready.pop() {
-            if self.is_known(&change) || self.is_refused(&change.hash()) {
+            let hash = change.hash();
+            if self.is_known(change.actor(), change.seq(), hash) || self.is_refused(&hash) {
                 continue;
             }
             if let Some(missing) = change.deps().iter().find(|dep| !self.has_change(dep)) {
@@ -127,6 +129,44 @@ impl Document {
             }
         }
         error.map_or(Ok(()), Err)
+    }
+
+    /// Takes in a change from where its bytes lie, as [`Document::apply_one`] does.
+    pub(crate) fn apply_read<'c>(
+        &mut self,
+        change: ReadChange<'c>,
+        runs: impl Iterator<Item = OpRun<'c>>,
+        log: &mut PatchLog,
+    ) -> Result<(), ApplyError> {
+        if !self.queue.is_empty() || !self.refused.is_empty() {
+            return self.apply_one(change.into_change(), log);
+        }
+        if self.is_known(change.actor(), change.seq(), change.hash) {
+            return Ok(());
+        }
+        let deps: Option<SmallVec<[ChangeIndex; 2]>> =
+            change.deps().iter().map(|dep| self.find_change(dep)).collect();
+        let Some(mut deps) = deps else { return self.apply_one(change.into_change(), log) };
+        deps.sort_unstable();
+        let actors: SmallVec<[u32; 4]> =
+            change.local_actors().map(|id| self.set.actors.intern(id)).collect();
+        let incoming = Incoming {
+            hash: change.hash,
+            deps,
+            actor: actors[0],
+            seq: change.seq(),
+            start_op: change.start_op(),
+            max_op: change.max_op(),
+            time: change.time(),
+            message: change.message(),
+            extra: change.extra(),
+        };
+        self.admit(incoming, runs, &actors, log).map_err(|reason| {
+            let change = change.into_change();
+            let error = ApplyError { hash: change.hash(), reason: reason.clone() };
+            self.refused.push(RefusedChange { change, reason });
+            error
+        })
     }
 
     /// Looks again at refused changes that named something unknown, now that there are more than
@@ -150,10 +190,10 @@ impl Document {
 
     /// Whether the change is in the document. An actor's changes are numbered, so that this needs
     /// no look at all hashes.
-    fn is_known(&self, change: &Change) -> bool {
-        let Some(actor) = self.set.actors.find(change.actor()) else { return false };
-        let known = u32::try_from(change.seq()).ok().and_then(|seq| self.graph.by_seq(actor, seq));
-        known.is_some_and(|known| self.hash_of(known) == change.hash())
+    fn is_known(&self, actor: &ActorId, seq: u64, hash: ChangeHash) -> bool {
+        let Some(actor) = self.set.actors.find(actor) else { return false };
+        let known = u32::try_from(seq).ok().and_then(|seq| self.graph.by_seq(actor, seq));
+        known.is_some_and(|known| self.hash_of(known) == hash)
     }
 
     fn is_refused(&self, hash: &ChangeHash) -> bool {

@@ -342,9 +342,7 @@ impl ChangeParser {
     /// As for [`Change::parse`].
     pub(crate) fn parse(&mut self, chunk: &Chunk<'_>) -> Result<Change, ChangeError> {
         let (bytes, hash, header_len): (Box<[u8]>, _, _) = match chunk.kind {
-            ChunkKind::Change => {
-                (chunk.bytes.into(), chunk.hash(), chunk.bytes.len() - chunk.body.len())
-            }
+            ChunkKind::Change => return Ok(self.read(chunk, |_| {})?.into_change()),
             ChunkKind::Deflated => {
                 let mut body = deflate::inflate(chunk.body, deflate::MAX_INFLATED)?;
                 let mut buffer = ChunkBuffer::default();
@@ -359,17 +357,43 @@ impl ChangeParser {
             return Err(ChunkError::Checksum.into());
         }
         let header = Header::read(&bytes, header_len)?;
-        let op_count = self.check_ops(&bytes, &header)?;
+        let op_count = self.check_ops(&bytes, &header, |_| {})?;
         Ok(Change::new(bytes, ChangeHash(hash), header, op_count))
     }
 
+    /// Reads a change chunk that is not deflated where it lies, and gives out its runs of
+    /// operations, which are of a whole change only when this succeeds.
+    ///
+    /// # Errors
+    /// As for [`Change::parse`].
+    pub(crate) fn read<'c>(
+        &mut self,
+        chunk: &Chunk<'c>,
+        run: impl FnMut(OpRun<'c>),
+    ) -> Result<ReadChange<'c>, ChangeError> {
+        let bytes = chunk.bytes;
+        let hash = chunk.hash();
+        if hash[..4] != chunk.checksum {
+            return Err(ChunkError::Checksum.into());
+        }
+        let header = Header::read(bytes, bytes.len() - chunk.body.len())?;
+        let op_count = self.check_ops(bytes, &header, run)?;
+        Ok(ReadChange { bytes, hash: ChangeHash(hash), header, op_count })
+    }
+
     /// Decodes all operations, encodes them again and compares. Returns how many there are.
-    fn check_ops(&mut self, bytes: &[u8], header: &Header) -> Result<u32, ChangeError> {
+    fn check_ops<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        header: &Header,
+        mut give: impl FnMut(OpRun<'b>),
+    ) -> Result<u32, ChangeError> {
         let actors = header.others.len() + 1;
         if let Some(run) =
             one_row::read(&bytes[header.columns..header.extra], actors as u32, header.start_op)
             && refers_to_all(&run, actors)
         {
+            give(run);
             return Ok(1);
         }
         // Where the author would stand among the sorted other actors.
@@ -402,6 +426,7 @@ impl ChangeParser {
                 referred[actor as usize] = true;
                 actor
             });
+            give(run);
         }
         if !referred.iter().skip(1).all(|referred| *referred) {
             return Err(ChangeError::UnsortedActors);
@@ -412,6 +437,59 @@ impl ChangeParser {
             return Err(ChangeError::NotCanonical);
         }
         Ok((decoder.counter() - start) as u32)
+    }
+}
+
+/// A valid change where its bytes lie.
+pub(crate) struct ReadChange<'c> {
+    bytes: &'c [u8],
+    pub(crate) hash: ChangeHash,
+    header: Header,
+    op_count: u32,
+}
+
+impl<'c> ReadChange<'c> {
+    pub(crate) fn into_change(self) -> Change {
+        Change::new(self.bytes.into(), self.hash, self.header, self.op_count)
+    }
+
+    pub(crate) fn deps(&self) -> &[ChangeHash] {
+        &self.header.deps
+    }
+
+    pub(crate) fn actor(&self) -> &ActorId {
+        &self.header.actor
+    }
+
+    /// The actors by their numbers in the change, the author first.
+    pub(crate) fn local_actors(&self) -> impl Iterator<Item = &ActorId> {
+        std::iter::once(&self.header.actor).chain(&self.header.others)
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
+        self.header.seq
+    }
+
+    pub(crate) fn start_op(&self) -> u64 {
+        self.header.start_op.into()
+    }
+
+    pub(crate) fn max_op(&self) -> u64 {
+        self.start_op() + u64::from(self.op_count) - 1
+    }
+
+    pub(crate) fn time(&self) -> i64 {
+        self.header.time
+    }
+
+    pub(crate) fn message(&self) -> Option<&'c str> {
+        let message = std::str::from_utf8(&self.bytes[self.header.message.clone()]).ok();
+        message.filter(|message| !message.is_empty())
+    }
+
+    /// Everything behind the columns.
+    pub(crate) fn extra(&self) -> &'c [u8] {
+        &self.bytes[self.header.extra..]
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     change_hash::ChangeHash,
     chunk::{Chunk, ChunkError, ChunkKind, Chunks},
     document::Document,
+    op::OpRun,
     patch::PatchLog,
     refused::ApplyError,
 };
@@ -192,14 +193,20 @@ impl Document {
         result.map(|()| self.graph.len() - before)
     }
 
-    fn take_chunk(
+    fn take_chunk<'c>(
         &mut self,
-        chunk: &Chunk<'_>,
-        contents: &mut Contents,
+        chunk: &Chunk<'c>,
+        contents: &mut Contents<'c>,
         log: &mut PatchLog,
     ) -> Result<(), LoadErrorCause> {
         let changes: Vec<Change> = match chunk.kind {
-            ChunkKind::Change | ChunkKind::Deflated => {
+            ChunkKind::Change => {
+                let Contents { parser, runs, .. } = contents;
+                runs.clear();
+                let change = parser.read(chunk, |run| runs.push(run))?;
+                return Ok(self.apply_read(change, runs.drain(..), log)?);
+            }
+            ChunkKind::Deflated => {
                 let change = contents.parser.parse(chunk)?;
                 return Ok(self.apply_one(change, log)?);
             }
@@ -248,15 +255,18 @@ impl Document {
 }
 
 /// What was seen so far of a concatenation of chunks.
-struct Contents {
+struct Contents<'c> {
     options: LoadOptions,
     parser: ChangeParser,
+    /// Those of the change at hand.
+    runs: Vec<OpRun<'c>>,
     has_document: bool,
     end: usize,
 }
 
-impl Contents {
+impl Contents<'_> {
     fn new(options: LoadOptions) -> Self {
-        Self { options, parser: ChangeParser::default(), has_document: false, end: 0 }
+        let parser = ChangeParser::default();
+        Self { options, parser, runs: Vec::new(), has_document: false, end: 0 }
     }
 }
