@@ -30,7 +30,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rejoin_document::{ChangeHash, CommitOptions, UndoHistory};
@@ -71,7 +71,10 @@ struct State {
     first_run: bool,
     profile: DocumentHandle,
     shelf: Shelf,
-    search: Option<Search>,
+    /// Behind a lock of its own: writing the words of a long note takes a while.
+    search: Option<Arc<Mutex<Search>>>,
+    /// Long notes are not read again before these moments.
+    resting: BTreeMap<ItemId, Instant>,
     watched: BTreeMap<ItemId, Watched>,
     open: BTreeMap<ItemId, OpenNote>,
     histories: BTreeMap<ItemId, UndoHistory>,
@@ -200,6 +203,12 @@ impl State {
         let watched = self.watched.get(item).map(|watched| watched.handle.clone());
         watched.ok_or_else(|| BackendError::not_found("note or folder"))
     }
+}
+
+/// The search index, once nobody else uses it. The desk's lock may be held, and need not be.
+fn locked(search: &Mutex<Search>) -> MutexGuard<'_, Search> {
+    // Whatever panicked with the lock held left at worst an index that lacks something.
+    search.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The present, in milliseconds since 1970.

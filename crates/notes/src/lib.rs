@@ -15,6 +15,5 @@ pub mod profile;
 mod schema;
 pub mod title;
 pub mod tree;
-pub mod welcome;
 
 pub use schema::DocumentKind;

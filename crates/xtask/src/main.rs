@@ -1,9 +1,10 @@
-//! The project's own commands: set-up, run, demo, test, tidy, bindings and everything that CI checks.
+//! The project's own commands: set-up, run, demo, test, bench-ui, tidy, bindings and everything that CI checks.
 //!
 //! Each command first sets up what it needs and is missing, so that a fresh machine needs only the
 //! Rust toolchain, Node.js and this repository. Nothing is installed unasked, except where the
 //! variable `CI` is set.
 
+mod bench_ui;
 mod bindings;
 mod ci;
 mod display;
@@ -40,6 +41,8 @@ enum Command {
         /// Only these: `ui`, `rust`, `window`. All when none is named.
         only: Vec<test::Part>,
     },
+    /// Measures the app in its real window, and writes the table to `docs/bench-ui.md`.
+    BenchUi,
     /// Checks dependency direction, file heads, sizes and names.
     Tidy,
     /// Writes the TypeScript types of the UI's port from the Rust types.
@@ -68,6 +71,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Run { profile } => run::run(profile.as_deref()),
         Command::Demo => run::demo(),
         Command::Test { only } => test::test(&only),
+        Command::BenchUi => bench_ui::bench_ui(),
         Command::Tidy => step::step("tidy", tidy::tidy),
         Command::Bindings { check } => bindings::bindings(check),
         Command::Ci => ci::ci(),

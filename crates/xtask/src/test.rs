@@ -97,7 +97,8 @@ fn window() -> Result<()> {
     })
 }
 
-fn on_display<'a>(command: &'a mut Command, display: &Display) -> &'a mut Command {
+/// Has a program open its windows on a virtual screen.
+pub(crate) fn on_display<'a>(command: &'a mut Command, display: &Display) -> &'a mut Command {
     command
         .env("REJOIN_WINDOW", "1")
         .env("DISPLAY", display.name())

@@ -12,7 +12,7 @@ use super::edited::{EditedNote, Writing};
 use super::shelf::{item, url};
 use super::undoing::Before;
 use super::watching::Watch;
-use super::{Desk, State, now};
+use super::{Desk, State, locked, now};
 use crate::port::{
     BackendError, ErrorCode, ItemId, ItemKind, LinkKind, LinkTarget, NewItem, OpenLink, SearchHit,
     SearchRequest,
@@ -181,8 +181,7 @@ impl Desk {
         let mut at = 0;
         while let Some(folder) = gone.get(at).and_then(|id| state.shelf.folder(id)) {
             let inside = folder.entries.iter().filter_map(|entry| item(&entry.url));
-            let listed: BTreeSet<&ItemId> = state.shelf.listed_notes().collect();
-            let inside: Vec<_> = inside.filter(|id| !listed.contains(id)).collect();
+            let inside: Vec<_> = inside.filter(|id| !state.shelf.is_listed(id)).collect();
             gone.extend(inside.into_iter().filter(|id| !gone.contains(id)).collect::<Vec<_>>());
             at += 1;
         }
@@ -194,8 +193,8 @@ impl Desk {
             if let Ok(document) = super::document_id(&id) {
                 self.repo.delete(&document);
             }
-            if let Some(search) = &mut state.search
-                && let Err(error) = search.remove(&id)
+            if let Some(search) = &state.search
+                && let Err(error) = locked(search).remove(&id)
             {
                 tracing::warn!(%error, "a deleted note could not be taken out of the search index");
             }
@@ -210,25 +209,24 @@ impl Desk {
     ///
     /// When the index cannot be read.
     pub(crate) fn search(&self, request: &SearchRequest) -> Result<Vec<SearchHit>, BackendError> {
-        let mut state = self.lock();
-        let listed: BTreeSet<ItemId> = state.shelf.listed_notes().cloned().collect();
         let unavailable =
             || BackendError::new(ErrorCode::Storage, "The search index is not there.");
-        let search = state.search.as_mut().ok_or_else(unavailable)?;
+        let search = self.lock().search.clone().ok_or_else(unavailable)?;
         match request {
             SearchRequest::Text { query, limit } => {
                 // Deleted notes and those in the trash are still indexed, and are left out here.
                 let limit = (*limit).min(MOST_HITS) as usize;
-                let mut hits = search.text(query, limit * 2)?;
-                hits.retain(|hit| listed.contains(&hit.note));
+                let mut hits = locked(&search).text(query, limit * 2)?;
+                let state = self.lock();
+                hits.retain(|hit| state.shelf.is_listed(&hit.note));
                 hits.truncate(limit);
                 Ok(hits)
             }
             SearchRequest::LinksTo { note, limit } => {
-                let title = state.shelf.title(note).unwrap_or_default().to_owned();
-                let search = state.search.as_ref().ok_or_else(unavailable)?;
-                let linking = search.linking_to(&title).into_iter();
-                let linking = linking.filter(|id| listed.contains(id) && id != note);
+                let title = self.lock().shelf.title(note).unwrap_or_default().to_owned();
+                let linking = locked(&search).linking_to(&title).into_iter();
+                let state = self.lock();
+                let linking = linking.filter(|id| state.shelf.is_listed(id) && id != note);
                 let hits = linking.take((*limit).min(MOST_HITS) as usize);
                 Ok(hits.filter_map(|id| linking_hit(&state, id, &title)).collect())
             }

@@ -151,9 +151,9 @@ impl Shelf {
         folder.or_else(note).or_else(|| thrown().map(|entry| entry.title.as_str()))
     }
 
-    /// The notes that are listed, without those in the trash.
-    pub(crate) fn listed_notes(&self) -> impl Iterator<Item = &ItemId> {
-        self.shown.notes.keys()
+    /// Whether a note is listed, and not in the trash.
+    pub(crate) fn is_listed(&self, note: &ItemId) -> bool {
+        self.shown.notes.contains_key(note)
     }
 
     /// What a folder shows.

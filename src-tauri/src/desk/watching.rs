@@ -1,7 +1,7 @@
 //! Watching documents: what happens to a profile, a folder or a note, and what that means for the page.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rejoin_document::{ChangeHash, Document};
 use rejoin_notes::tree::EntryKind;
@@ -10,11 +10,14 @@ use rejoin_repo::{DocumentEvent, DocumentHandle, Subscription};
 use tokio::task::AbortHandle;
 
 use super::shelf::{NoteFacts, item, url};
-use super::{Desk, State, document_id};
+use super::{Desk, State, document_id, locked};
 use crate::port::{ItemId, NoteEvent};
 
 /// Titles and words are read again after so long a time, not at every keystroke.
 const REFRESH: Duration = Duration::from_millis(300);
+
+/// So long a note rests after it was read, for each megabyte of it: reading one takes a while.
+const REST_PER_MEGABYTE: Duration = Duration::from_secs(10);
 
 /// So many notes are read before others get a chance.
 const AT_ONCE: usize = 50;
@@ -159,23 +162,31 @@ impl Desk {
         if !std::mem::replace(&mut state.refresh_due, true) {
             let me = self.me.clone();
             self.runtime.spawn(async move {
-                tokio::time::sleep(REFRESH).await;
-                while let Some(desk) = me.upgrade()
-                    && desk.refresh()
-                {
-                    tokio::task::yield_now().await;
+                let mut pause = Some(REFRESH);
+                while let Some(time) = pause {
+                    tokio::time::sleep(time).await;
+                    pause = me.upgrade().and_then(|desk| desk.refresh());
                 }
             });
         }
     }
 
-    /// Reads some of the notes that are due. True when others remain.
-    fn refresh(&self) -> bool {
+    /// Reads some of the notes that are due. When others remain, gives how long they can wait.
+    fn refresh(&self) -> Option<Duration> {
         let mut state = self.lock();
+        let now = Instant::now();
+        state.resting.retain(|_, until| *until > now);
+        let due = state.stale.iter().filter(|id| !state.resting.contains_key(*id));
+        let due: Vec<ItemId> = due.take(AT_ONCE).cloned().collect();
+        let is_full = due.len() == AT_ONCE;
         let mut all_read = Vec::new();
-        for _ in 0..AT_ONCE {
-            let Some(id) = state.stale.pop_first() else { break };
+        for id in due {
+            state.stale.remove(&id);
             if let Some(read) = self.read_note(&state, id) {
+                let rest = REST_PER_MEGABYTE.mul_f64(read.text.len() as f64 / 1e6);
+                if rest > REFRESH {
+                    state.resting.insert(read.id.clone(), now + rest);
+                }
                 all_read.push(read);
             }
         }
@@ -184,16 +195,23 @@ impl Desk {
             state.shelf.set_note(&read.id, read.facts.clone());
             self.tell_draft(&mut state, &read.id);
         }
-        if let Some(search) = &mut state.search {
+        state.tell_library();
+        let pause = match (state.stale.is_empty(), is_full) {
+            (true, _) => None,
+            (false, true) => Some(Duration::ZERO),
+            (false, false) => Some(REFRESH),
+        };
+        state.refresh_due = pause.is_some();
+        let search = state.search.clone();
+        drop(state);
+        if let Some(search) = search {
             let notes =
                 all_read.iter().map(|read| (&read.id, read.text.as_str(), stamp(&read.heads)));
-            if let Err(error) = search.put(notes) {
+            if let Err(error) = locked(&search).put(notes) {
                 tracing::warn!(%error, "the search index could not be written");
             }
         }
-        state.tell_library();
-        state.refresh_due = !state.stale.is_empty();
-        state.refresh_due
+        pause
     }
 
     fn read_note(&self, state: &State, id: ItemId) -> Option<Read> {

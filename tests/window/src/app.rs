@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
@@ -25,6 +26,7 @@ pub struct App {
     _driver: Running,
     home: std::path::PathBuf,
     log: std::path::PathBuf,
+    started: Instant,
 }
 
 impl Person {
@@ -72,8 +74,9 @@ impl Person {
         })?;
         let app = program("rejoin-desktop")?;
         let app = app.to_str().context("the path of the app is text")?;
+        let started = Instant::now();
         let page = Session::start(port, app, &["--profile", &self.profile()])?;
-        Ok(App { page, _driver: driver, home: self.home().to_path_buf(), log })
+        Ok(App { page, _driver: driver, home: self.home().to_path_buf(), log, started })
     }
 
     /// Each run of the tests has profiles of its own, so that a session bus sees no second instance.
@@ -103,6 +106,24 @@ impl App {
     pub fn kill(self) -> Result<()> {
         self.kill_processes()?;
         self.wait_until_gone()
+    }
+
+    /// When the app was started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// How much memory the app holds, in bytes. The web view's own processes are not counted.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run.
+    pub fn memory(&self) -> Result<u64> {
+        let id = self.processes()?.pop().context("the app does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kilobytes.context("the system tells no memory")? * 1024)
     }
 
     /// What the app has logged since it was opened.

@@ -16,7 +16,7 @@ mod webdriver;
 pub use app::{App, Person};
 pub use page::saved;
 pub use peer::Peer;
-pub use process::root;
+pub use process::{program, root};
 pub use server::Server;
 pub use wait::{Patience, until};
 pub use webdriver::{CONTROL, ENTER, Element, SHIFT, Session};

@@ -1,6 +1,7 @@
 //! Somebody else who edits a note, without a window.
 
 use anyhow::{Context as _, Result};
+use rejoin_document::TextUnit;
 use rejoin_notes::change_set::{ChangeSet, utf16_len};
 use rejoin_notes::editing::EditedText as _;
 use rejoin_notes::note::{Note, NoteWriter};
@@ -70,6 +71,19 @@ impl Peer {
             let at = utf16_len(&text[..at + after.len()]);
             let change = ChangeSet::splice(utf16_len(&text), at, 0, typed)?;
             NoteWriter::new(tx, note).apply(&change)?;
+            anyhow::Ok(())
+        })?
+    }
+
+    /// Types at a place, in UTF-16 units from the beginning, as one change.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such place.
+    pub fn type_at(&self, at: usize, typed: &str) -> Result<()> {
+        self.handle.change(None, |tx| {
+            let note = Note::find(&tx.view())?;
+            tx.splice_text(note.content, at, 0, typed, TextUnit::Utf16)?;
             anyhow::Ok(())
         })?
     }

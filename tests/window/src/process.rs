@@ -57,18 +57,21 @@ pub fn root() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// A program of this workspace, beside the test that asks.
+/// A program of this workspace: in the folder that `REJOIN_PROGRAMS` names, or beside the test that asks.
 ///
 /// # Errors
 ///
 /// When it was not built.
-pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.ancestors().nth(2).context("a test lies in target/debug/deps")?;
-    let path = folder.join(name);
-    if !path.is_file() {
-        bail!("{} is missing: `cargo build --workspace --bins --tests`", path.display());
+pub fn program(name: &str) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("REJOIN_PROGRAMS") {
+        return Ok(PathBuf::from(folder).join(name));
     }
+    let own = std::env::current_exe()?;
+    // A test lies in target/debug/deps, a program beside the others.
+    let mut folders = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    let Some(path) = folders.find(|path| path.is_file()) else {
+        bail!("{name} is missing: `cargo build --workspace --bins --tests`");
+    };
     Ok(path)
 }
 
