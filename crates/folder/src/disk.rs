@@ -1,6 +1,6 @@
 //! The folder on disk: scanning it, and changing it so that nothing is overwritten unseen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -128,6 +128,43 @@ impl Folder {
         self.stamps = stamps;
         self.disk.files = files;
         // What vanished while it was read is not there to be believed either.
+        self.check_marker()?;
+        Ok(&self.disk)
+    }
+
+    /// Reads some paths again, of which it is known that they changed; what cannot be judged by itself
+    /// makes it a whole [`Folder::scan`].
+    ///
+    /// # Errors
+    ///
+    /// As for a scan.
+    pub fn scan_paths(&mut self, paths: &BTreeSet<PathBuf>) -> Result<&Disk, FolderError> {
+        self.check_marker()?;
+        let mut found = Vec::new();
+        for path in paths {
+            let Some(inside) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) else {
+                return self.scan();
+            };
+            if inside.split('/').next() == Some(MARKER) {
+                continue;
+            }
+            match (path.symlink_metadata(), FilePath::new(inside)) {
+                (Ok(metadata), Ok(file)) if !metadata.is_dir() => found.push((file, metadata)),
+                (Ok(metadata), Err(_)) if !metadata.is_dir() => {}
+                // A directory that came or went, or a file that went: where to, the rest tells.
+                _ => return self.scan(),
+            }
+        }
+        let now = SystemTime::now();
+        self.is_at_rest = true;
+        for (path, metadata) in found {
+            let stamp =
+                Stamp { length: metadata.len(), modified: metadata.modified().ok(), read_at: now };
+            self.is_at_rest &= !stamp.is_fresh();
+            let read = read(&self.root.join(path.as_str()), &metadata);
+            self.stamps.insert(path.clone(), stamp);
+            self.disk.files.insert(path, read);
+        }
         self.check_marker()?;
         Ok(&self.disk)
     }

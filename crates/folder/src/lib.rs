@@ -10,6 +10,7 @@ pub mod disk;
 pub mod export;
 pub mod file_path;
 pub mod file_text;
+mod history;
 pub mod import;
 pub mod memory;
 pub mod memory_store;

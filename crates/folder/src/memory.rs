@@ -52,8 +52,17 @@ pub struct HeldText {
     pub by_others: bool,
     /// The note's version that it was written from, or that it was taken into.
     pub version: Version,
-    /// The note's version before the text was taken into it, while that may still matter.
-    pub taken_from: Option<Version>,
+    /// How the text was taken into the note, while it may still come on another way.
+    pub taken: Option<Taken>,
+}
+
+/// How a text was taken into a note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The note's version before.
+    pub from: Version,
+    /// The version of the text that it was an edit of.
+    pub base: Version,
 }
 
 /// A version of a note: its heads, and how much of a draft lies above them.
@@ -83,11 +92,11 @@ impl Memory {
     /// file holds a text that is remembered, whichever it is.
     pub fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
         match action {
-            Action::Edit { read, from, .. } => {
+            Action::Edit { read, taken, .. } => {
                 if let Some(remembered) = self.notes.get_mut(note) {
                     remembered.hold(&read.text, true, &now.version);
                     if let Some(held) = remembered.texts.back_mut() {
-                        held.taken_from = Some(from.clone());
+                        held.taken.clone_from(taken);
                     }
                     remembered.form = read.form;
                     remembered.is_deleted = false;
@@ -109,11 +118,11 @@ impl Memory {
                 remembered.form = *form;
                 remembered.hold(text, true, &now.version);
             }
-            Action::Unite { .. } => {
-                let held = self.notes.get_mut(note).and_then(|it| it.texts.back_mut());
-                if let Some(held) = held {
-                    held.taken_from = None;
-                }
+            Action::Unite { text, .. } => {
+                let held = self.notes.get_mut(note).map(|it| it.texts.iter_mut());
+                held.into_iter().flatten().filter(|held| held.text == *text).for_each(|held| {
+                    held.taken = None;
+                });
             }
             Action::Rename { to: path, .. } | Action::Place { path, .. } => {
                 self.at(note, path, now).place(path, now);
@@ -159,7 +168,7 @@ impl Remembered {
             self.texts.remove(at);
         }
         let (text, version) = (text.to_owned(), version.clone());
-        self.texts.push_back(HeldText { text, by_others, version, taken_from: None });
+        self.texts.push_back(HeldText { text, by_others, version, taken: None });
         while self.texts.len() > REMEMBERED_TEXTS {
             self.texts.pop_front();
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file_path::FilePath;
 use crate::file_text::Form;
-use crate::memory::{HeldText, Memory, NoteId, Remembered, ReviewMark, Version};
+use crate::memory::{HeldText, Memory, NoteId, Remembered, ReviewMark, Taken, Version};
 
 /// Keeps a [`Memory`] in a store, one value for each note.
 pub struct MemoryStore {
@@ -36,7 +36,7 @@ struct StoredText {
     text: String,
     by_others: bool,
     version: StoredVersion,
-    taken_from: Option<StoredVersion>,
+    taken: Option<(StoredVersion, StoredVersion)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,7 +148,10 @@ impl Stored {
             text: held.text.clone(),
             by_others: held.by_others,
             version: StoredVersion::of(&held.version),
-            taken_from: held.taken_from.as_ref().map(StoredVersion::of),
+            taken: held
+                .taken
+                .as_ref()
+                .map(|taken| (StoredVersion::of(&taken.from), StoredVersion::of(&taken.base))),
         });
         let review = remembered.review.clone().map(|mark| (mark.cursor, mark.excerpt));
         Self {
@@ -171,7 +174,9 @@ impl Stored {
                 text: held.text,
                 by_others: held.by_others,
                 version: held.version.version(),
-                taken_from: held.taken_from.map(StoredVersion::version),
+                taken: held
+                    .taken
+                    .map(|(from, base)| Taken { from: from.version(), base: base.version() }),
             })
             .collect();
         Some(Remembered {

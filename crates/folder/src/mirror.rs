@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode};
@@ -15,17 +16,18 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::disk::{Changed, Folder, FolderError};
 use crate::file_path::FilePath;
 use crate::file_text::LeftAlone;
+pub use crate::history::FROM_FILE;
 use crate::memory::{Memory, NoteId, ReviewMark};
 use crate::memory_store::MemoryStore;
-pub use crate::notebook::{EditRefused, FROM_FILE, NoteEditor};
+pub use crate::notebook::{EditRefused, NoteEditor};
 use crate::notebook::{Notebook, NotebookError};
 use crate::planner::{Action, NoteNow, Notes, Plan, PlanOptions, plan};
 
 /// Files come to rest for so long before they are looked at: a program that saves in several steps
 /// has done so then.
-const REST: Duration = Duration::from_millis(100);
+const REST: Duration = Duration::from_millis(80);
 /// How often is looked whether files came to rest.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(40);
 /// Notes are written out together when they change for so long.
 const TYPING: Duration = Duration::from_millis(200);
 /// But no longer than this, as some programs never rest.
@@ -149,7 +151,7 @@ impl Mirror {
             Some(trash) => trash,
             None => own_trash(&options.repo, &mut store)?,
         };
-        let touched = Arc::new(Notify::new());
+        let touched = Arc::new(Touched::default());
         let watcher = watch_directory(&folder, touched.clone())?;
         let (sender, status) = watch::channel(MirrorStatus::default());
         let (files_sender, files) = watch::channel(BTreeMap::new());
@@ -167,7 +169,7 @@ impl Mirror {
             deletions_confirmed: false,
             unsaved: BTreeSet::new(),
             restless_since: None,
-            scan_due: true,
+            scan_due: Scan::All,
             missing: BTreeMap::new(),
         };
         let task = tokio::spawn(run(worker, touched, received, watcher));
@@ -227,16 +229,65 @@ fn own_trash(repo: &Repo, store: &mut MemoryStore) -> Result<DocumentId, StoreEr
 
 type Watcher = Debouncer<RecommendedWatcher, RecommendedCache>;
 
-/// Rings when something has changed in the directory and has come to rest.
-fn watch_directory(folder: &Folder, touched: Arc<Notify>) -> Result<Watcher, notify::Error> {
-    let told = move |result: DebounceEventResult| {
+/// What has changed in the directory since it was last looked at.
+#[derive(Debug, Default)]
+struct Touched {
+    paths: Mutex<BTreeSet<PathBuf>>,
+    /// More than the paths tell.
+    is_all: AtomicBool,
+    rung: Notify,
+}
+
+impl Touched {
+    fn touch(&self, result: DebounceEventResult) {
         // Reading is no change; what the watcher cannot tell may be one.
-        if result.is_ok_and(|events| events.iter().all(|event| event.kind.is_access())) {
+        let Ok(events) = result else {
+            self.is_all.store(true, Ordering::SeqCst);
+            return self.rung.notify_one();
+        };
+        let mut changes = events.into_iter().filter(|event| !event.kind.is_access()).peekable();
+        if changes.peek().is_none() {
             return;
         }
-        touched.notify_one();
-    };
-    let mut watcher = new_debouncer(REST, Some(TICK), told)?;
+        let mut paths = self.paths.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for event in changes {
+            if event.need_rescan() || event.paths.is_empty() {
+                self.is_all.store(true, Ordering::SeqCst);
+            }
+            paths.extend(event.event.paths);
+        }
+        drop(paths);
+        self.rung.notify_one();
+    }
+
+    /// What is to be read again.
+    fn take(&self) -> Scan {
+        let mut paths = self.paths.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let paths = std::mem::take(&mut *paths);
+        if self.is_all.swap(false, Ordering::SeqCst) { Scan::All } else { Scan::Paths(paths) }
+    }
+}
+
+/// What of the directory is to be read again.
+#[derive(Debug)]
+enum Scan {
+    All,
+    Paths(BTreeSet<PathBuf>),
+}
+
+impl Scan {
+    fn add(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Paths(paths), Self::Paths(others)) => paths.extend(others),
+            (_, Self::All) => *self = Self::All,
+            (Self::All, _) => {}
+        }
+    }
+}
+
+/// Tells of everything that has changed in the directory and has come to rest.
+fn watch_directory(folder: &Folder, touched: Arc<Touched>) -> Result<Watcher, notify::Error> {
+    let mut watcher = new_debouncer(REST, Some(TICK), move |result| touched.touch(result))?;
     watcher.watch(folder.root(), RecursiveMode::Recursive)?;
     Ok(watcher)
 }
@@ -256,7 +307,7 @@ struct Worker {
     /// Since when files are met that were written a moment ago.
     restless_since: Option<Instant>,
     /// The directory may have changed since it was last scanned.
-    scan_due: bool,
+    scan_due: Scan,
     /// Notes whose file is gone, and since when.
     missing: BTreeMap<NoteId, Instant>,
 }
@@ -276,12 +327,13 @@ enum RoundError {
 /// nothing else waits.
 async fn run(
     mut worker: Worker,
-    touched: Arc<Notify>,
+    touched: Arc<Touched>,
     mut orders: mpsc::UnboundedReceiver<Order>,
     _watcher: Watcher,
 ) {
     let changed = worker.notebook.changed();
     loop {
+        worker.scan_due.add(touched.take());
         let worked = tokio::task::spawn_blocking(move || {
             let again = worker.work();
             (worker, again)
@@ -292,9 +344,14 @@ async fn run(
         let is_waiting = worker.restless_since.is_some() || !worker.missing.is_empty();
         let retry = if is_waiting { TICK } else { RETRY };
         tokio::select! {
-            () = touched.notified() => worker.scan_due = true,
+            () = touched.rung.notified() => {}
             () = changed.notified() => tokio::time::sleep(TYPING).await,
-            () = tokio::time::sleep(retry), if again => worker.scan_due = true,
+            () = tokio::time::sleep(retry), if again => {
+                // Only what is not at rest is waited for with its paths known.
+                if worker.restless_since.is_none() {
+                    worker.scan_due = Scan::All;
+                }
+            }
             order = orders.recv() => match order {
                 None | Some(Order::Stop) => return,
                 Some(Order::ConfirmDeletions) => worker.deletions_confirmed = true,
@@ -326,7 +383,6 @@ impl Worker {
             }
         }
         let again = !next.is_in_step;
-        self.scan_due |= again;
         let files = self.memory.notes.iter().filter(|(_, remembered)| !remembered.is_deleted);
         next.notes = files.clone().count();
         let places = files.clone().map(|(note, it)| (note.clone(), it.path.clone()));
@@ -344,14 +400,18 @@ impl Worker {
     /// One plan, carried out; `true` when there is nothing more to do.
     fn round(&mut self, status: &mut MirrorStatus) -> Result<bool, RoundError> {
         // What was not touched is as it was; and before a file is written, it is read again.
-        if std::mem::replace(&mut self.scan_due, true) {
-            self.folder.scan()?;
+        let due = std::mem::replace(&mut self.scan_due, Scan::All);
+        match &due {
+            Scan::All => drop(self.folder.scan()?),
+            Scan::Paths(paths) if paths.is_empty() => {}
+            Scan::Paths(paths) => drop(self.folder.scan_paths(paths)?),
         }
         if self.folder.is_at_rest() {
             self.restless_since = None;
         } else {
             let since = *self.restless_since.get_or_insert_with(Instant::now);
             if since.elapsed() < RESTLESS {
+                self.scan_due = due;
                 return Ok(true);
             }
         }
@@ -375,7 +435,7 @@ impl Worker {
         }
         self.wait_for_missing(&mut plan);
         let is_done = plan.actions.is_empty();
-        self.scan_due = !is_done;
+        self.scan_due = self.scan_after(&plan);
         self.deletions_confirmed &= !is_done;
         let performed = plan.actions.iter().try_for_each(|action| self.perform(action, &notes));
         // What was done counts, also when the rest failed.
@@ -384,6 +444,21 @@ impl Worker {
         performed?;
         status.is_in_step = is_done && self.missing.is_empty();
         Ok(is_done)
+    }
+
+    /// What a plan that is carried out leaves to be read again.
+    fn scan_after(&self, plan: &Plan) -> Scan {
+        let mut paths = BTreeSet::new();
+        for action in &plan.actions {
+            match action {
+                Action::Edit { .. } | Action::Unite { .. } | Action::Adopt { .. } => {}
+                Action::Write { path, .. } => {
+                    paths.insert(self.folder.root().join(path.as_str()));
+                }
+                _ => return Scan::All,
+            }
+        }
+        Scan::Paths(paths)
     }
 
     /// Takes out of a plan what follows from files that went just now.
@@ -427,7 +502,7 @@ impl Worker {
                 }
                 Ok(())
             }
-            Action::Unite { note, changes } => {
+            Action::Unite { note, changes, .. } => {
                 let now = now(note)?;
                 self.notebook.edit(note, &now.text, changes)?;
                 self.record(action, note, &now);

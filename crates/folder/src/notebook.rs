@@ -1,6 +1,7 @@
 //! The notes side of a mirror: the notes under one folder document, and changes to them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,14 +15,9 @@ use rejoin_repo::{AutomergeUrl, DocumentEvent, DocumentHandle, DocumentId, Repo}
 use tokio::sync::Notify;
 
 use crate::file_path::safe_name;
-use crate::memory::{NoteId, ReviewMark, Version};
+use crate::history::{self, FROM_FILE, version_of};
+use crate::memory::{HeldText, NoteId, ReviewMark, Taken, Version};
 use crate::planner::{History, NoteNow};
-
-/// What a change says that was taken from a file.
-pub const FROM_FILE: &str = "Edited as a file";
-
-/// How many changes are looked back for a text that the note said in between.
-const LOOK_BACK: usize = 256;
 
 /// Who writes edits of files into notes that somebody else keeps open, as an app does: it knows of
 /// drafts, windows and undo.
@@ -62,13 +58,26 @@ pub(crate) struct Notebook {
     /// New notes that are not listed in their folder yet.
     unlisted: BTreeMap<DocumentId, Vec<Entry>>,
     editor: Option<Arc<dyn NoteEditor>>,
+    /// The documents behind urls.
+    ids: HashMap<String, DocumentId>,
+    /// Which texts of notes had come on no other way at which version.
+    asked: RefCell<BTreeMap<(NoteId, String), Version>>,
 }
 
 struct Open {
     handle: DocumentHandle,
-    /// The text of a note, with the version that it was read at.
-    read: Option<(Version, String)>,
+    /// What a note says, with the version that it was read at.
+    read: Option<(Version, Said)>,
+    /// What a folder lists, with the heads that it was read at.
+    folder: Option<(Vec<ChangeHash>, Folder)>,
     listener: tokio::task::JoinHandle<()>,
+}
+
+/// What a note says.
+#[derive(Clone)]
+struct Said {
+    text: String,
+    title: Option<String>,
 }
 
 impl Drop for Open {
@@ -123,6 +132,8 @@ impl Notebook {
             folders: BTreeMap::new(),
             unlisted: BTreeMap::new(),
             editor,
+            ids: HashMap::new(),
+            asked: RefCell::default(),
         }
     }
 
@@ -147,10 +158,9 @@ impl Notebook {
             if folders.contains_key(&url) {
                 continue;
             }
-            let id = document_of(&url)?;
+            let id = self.document_of(&url)?;
             used.insert(id.to_string());
-            let read = self.open(&id).handle.read(|document| folder::read(&document.view()));
-            let read = read.ok().flatten()?;
+            let read = self.folder_now(&id)?;
             let inner = read.entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
             waiting.extend(inner.map(|entry| entry.url.clone()));
             folders.insert(url, read);
@@ -164,15 +174,18 @@ impl Notebook {
         for (nodes, folder, is_trashed) in
             [(&tree.roots[0], root, false), (&tree.roots[1], trash, true)]
         {
-            self.read_nodes(nodes, &folder, &[], is_trashed, &mut notes, &mut used);
+            let read = &folders;
+            self.read_nodes(nodes, read, &folder, &[], is_trashed, &mut notes, &mut used);
         }
         self.open.retain(|id, _| used.contains(id.as_str()));
         Some(notes)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "it calls itself with all of them")]
     fn read_nodes(
         &mut self,
         nodes: &[Node],
+        read: &BTreeMap<String, Folder>,
         folder: &DocumentId,
         path: &[String],
         is_trashed: bool,
@@ -180,25 +193,24 @@ impl Notebook {
         used: &mut BTreeSet<String>,
     ) {
         for node in nodes {
-            let Some(id) = document_of(&node.entry.url) else { continue };
+            let Some(id) = self.document_of(&node.entry.url) else { continue };
             match node.entry.kind {
                 EntryKind::Folder => {
-                    let handle = self.open(&id).handle.clone();
-                    let title = handle.read(|document| folder::read(&document.view()));
-                    let title = title.ok().flatten().map_or(String::new(), |folder| folder.title);
-                    let title = if title.is_empty() { node.entry.name.clone() } else { title };
+                    let title = read.get(&node.entry.url).map(|folder| folder.title.clone());
+                    let title = title.filter(|title| !title.is_empty());
+                    let title = title.unwrap_or_else(|| node.entry.name.clone());
                     let inner = [path, &[title]].concat();
                     if !is_trashed {
                         self.folders.entry(names(&inner)).or_insert_with(|| id.clone());
                     }
-                    self.read_nodes(&node.children, &id, &inner, is_trashed, notes, used);
+                    self.read_nodes(&node.children, read, &id, &inner, is_trashed, notes, used);
                 }
                 EntryKind::Note => {
                     used.insert(id.to_string());
                     let note = NoteId(id.to_string());
                     self.places.insert(note.clone(), (folder.clone(), node.entry.clone()));
-                    if let Some((version, text)) = self.text(&id) {
-                        let title = title::title(&text).unwrap_or_else(|| node.entry.name.clone());
+                    if let Some((version, Said { text, title })) = self.said_now(&id) {
+                        let title = title.unwrap_or_else(|| node.entry.name.clone());
                         let folders = if is_trashed { Vec::new() } else { path.to_vec() };
                         notes.insert(note, NoteNow { text, title, folders, is_trashed, version });
                     }
@@ -208,24 +220,51 @@ impl Notebook {
         }
     }
 
-    /// A note's version and text, a draft included; `None` while it is not here.
-    fn text(&mut self, id: &DocumentId) -> Option<(Version, String)> {
+    /// A note's version and what it says, a draft included; `None` while it is not here.
+    fn said_now(&mut self, id: &DocumentId) -> Option<(Version, Said)> {
         let open = self.open(id);
         let known = &open.read;
         let read = open.handle.read(|document| {
             let is_same = |version: &Version| {
                 version.heads == document.heads() && version.draft == document.draft_len()
             };
-            match known {
-                Some(read) if is_same(&read.0) => Some(read.clone()),
-                _ => {
-                    let note = Note::find(&document.view()).ok()?;
-                    Some((version_of(document), note.text(&document.view())))
-                }
+            if known.as_ref().is_some_and(|(version, _)| is_same(version)) {
+                return None;
             }
+            let text = Note::find(&document.view()).ok()?.text(&document.view());
+            let title = title::title(&text);
+            Some((version_of(document), Said { text, title }))
         });
-        open.read = read.ok().flatten();
+        match read {
+            Ok(Some(read)) => open.read = Some(read),
+            Ok(None) => {}
+            Err(_) => open.read = None,
+        }
         open.read.clone()
+    }
+
+    /// What a folder lists now; `None` while it is not here.
+    fn folder_now(&mut self, id: &DocumentId) -> Option<Folder> {
+        let open = self.open(id);
+        let known = open.folder.as_ref();
+        let read = open.handle.read(|document| {
+            if known.is_some_and(|(heads, _)| heads == document.heads()) {
+                return known.cloned();
+            }
+            Some((document.heads().to_vec(), folder::read(&document.view())?))
+        });
+        open.folder = read.ok().flatten();
+        open.folder.as_ref().map(|(_, folder)| folder.clone())
+    }
+
+    /// The document behind a url; reading urls costs a checksum each.
+    fn document_of(&mut self, url: &str) -> Option<DocumentId> {
+        if let Some(id) = self.ids.get(url) {
+            return Some(id.clone());
+        }
+        let id = url.parse::<AutomergeUrl>().ok().map(|url| url.document)?;
+        self.ids.insert(url.to_owned(), id.clone());
+        Some(id)
     }
 
     fn open(&mut self, id: &DocumentId) -> &mut Open {
@@ -244,7 +283,7 @@ impl Notebook {
                     }
                 }
             });
-            Open { handle, read: None, listener }
+            Open { handle, read: None, folder: None, listener }
         })
     }
 
@@ -404,48 +443,29 @@ impl Notebook {
 
 impl History for Notebook {
     fn since(&self, note: &NoteId, version: &Version) -> Option<(String, ChangeSet)> {
-        self.look(note, |document| {
-            let text = text_at(document, version)?;
-            let now = Version { heads: document.heads().to_vec(), draft: 0 };
-            let changes = changes(document, version, &now, &text)?;
-            (document.draft_len() == 0).then_some((text, changes))
-        })
+        self.look(note, |document| history::since(document, version))
     }
 
     fn between(&self, note: &NoteId, from: &Version, to: &Version) -> Option<ChangeSet> {
-        self.look(note, |document| {
-            let text = text_at(document, from)?;
-            changes(document, from, to, &text)
-        })
+        self.look(note, |document| history::between(document, from, to))
     }
 
-    fn said(&self, note: &NoteId, version: &Version, text: &str) -> bool {
-        let said = self.look(note, |document| {
-            text_at(document, version)?;
-            let mut heads: BTreeSet<ChangeHash> = version.heads.iter().copied().collect();
-            let after = document.hashes_since(&version.heads);
-            for hash in after.into_iter().take(LOOK_BACK) {
-                for dependency in document.deps(&hash).unwrap_or_default() {
-                    heads.remove(&dependency);
-                }
-                heads.insert(hash);
-                let heads: Vec<ChangeHash> = heads.iter().copied().collect();
-                if Note::text_at(document, &heads).is_ok_and(|said| said == text) {
-                    return Some(true);
-                }
-            }
-            None
-        });
-        said.unwrap_or(false)
+    fn said(&self, note: &NoteId, text: &str) -> bool {
+        self.look(note, |document| Some(history::said(document, text))).unwrap_or(false)
     }
 
-    fn is_from_files(&self, note: &NoteId, version: &Version) -> bool {
-        let found = self.look(note, |document| {
-            let after = document.hashes_since(&version.heads);
-            let mut metas = after.iter().filter_map(|hash| document.change_meta(hash));
-            Some(metas.any(|meta| meta.message.as_deref() == Some(FROM_FILE)))
-        });
-        found.unwrap_or(false)
+    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<ChangeSet> {
+        let version = self.look(note, |document| Some(version_of(document)))?;
+        let key = (note.clone(), held.text.clone());
+        // As long as the note does not change, the answer does not.
+        if self.asked.borrow().get(&key) == Some(&version) {
+            return None;
+        }
+        let found = self.look(note, |document| history::twin(document, held, taken));
+        if found.is_none() {
+            self.asked.borrow_mut().insert(key, version);
+        }
+        found
     }
 }
 
@@ -456,26 +476,6 @@ impl Notebook {
     }
 }
 
-fn version_of(document: &Document) -> Version {
-    Version { heads: document.heads().to_vec(), draft: document.draft_len() }
-}
-
-/// The text at a version that is known and had no draft.
-fn text_at(document: &Document, version: &Version) -> Option<String> {
-    let is_known = version.draft == 0 && !version.heads.is_empty();
-    is_known.then(|| Note::text_at(document, &version.heads).ok()).flatten()
-}
-
-/// The change from one version to another; `text` is that of the first.
-fn changes(document: &Document, from: &Version, to: &Version, text: &str) -> Option<ChangeSet> {
-    if to.draft > 0 {
-        return None;
-    }
-    let patches = document.diff(&from.heads, &to.heads, TextUnit::Utf16).ok()?;
-    let note = Note::find(&document.view()).ok()?;
-    note.changes(&patches, utf16_len(text)).ok()
-}
-
 /// The note of a document whose text is still `before`.
 fn unchanged(document: &Document, before: &str) -> Result<Note, NotebookError> {
     let note = Note::find(&document.view()).map_err(|_| NotebookError::Changed)?;
@@ -484,10 +484,6 @@ fn unchanged(document: &Document, before: &str) -> Result<Note, NotebookError> {
 
 fn entry(name: &str, kind: EntryKind, handle: &DocumentHandle) -> Entry {
     Entry { name: name.to_owned(), kind, url: handle.url().to_string(), added: now(), from: None }
-}
-
-fn document_of(url: &str) -> Option<DocumentId> {
-    url.parse::<AutomergeUrl>().ok().map(|url| url.document)
 }
 
 fn names(folders: &[String]) -> Vec<String> {

@@ -14,7 +14,7 @@ use rejoin_notes::change_set::ChangeSet;
 
 use crate::file_path::{FilePath, TRASH, same_name};
 use crate::file_text::{FileText, Form, LeftAlone};
-use crate::memory::{Memory, NoteId, Remembered, Version};
+use crate::memory::{HeldText, Memory, NoteId, Remembered, Taken, Version};
 
 /// The folder's files, as scanned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,11 +49,12 @@ pub trait History {
     /// The change of a note's text from one version to another.
     fn between(&self, note: &NoteId, from: &Version, to: &Version) -> Option<ChangeSet>;
 
-    /// Whether the note said exactly this at some moment after a version.
-    fn said(&self, note: &NoteId, version: &Version, text: &str) -> bool;
+    /// Whether the note said exactly this in one of its versions, here or elsewhere.
+    fn said(&self, note: &NoteId, text: &str) -> bool;
 
-    /// Whether what came after a version was taken from a file, here or elsewhere.
-    fn is_from_files(&self, note: &NoteId, version: &Version) -> bool;
+    /// What to take out of the note when an edit that was taken from its file has come on another way,
+    /// too.
+    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<ChangeSet>;
 }
 
 /// Nothing is known.
@@ -69,12 +70,12 @@ impl History for NoHistory {
         None
     }
 
-    fn said(&self, _: &NoteId, _: &Version, _: &str) -> bool {
+    fn said(&self, _: &NoteId, _: &str) -> bool {
         false
     }
 
-    fn is_from_files(&self, _: &NoteId, _: &Version) -> bool {
-        false
+    fn twin(&self, _: &NoteId, _: &HeldText, _: &Taken) -> Option<ChangeSet> {
+        None
     }
 }
 
@@ -101,8 +102,8 @@ pub enum Action {
         read: FileText,
         /// Whether the edit was made on an older text, so that a person should look at it.
         review: bool,
-        /// The note's version that this was planned with.
-        from: Version,
+        /// How it is taken in, unless nothing of it is new.
+        taken: Option<Taken>,
     },
     /// Take out of the note what was taken in from its file and has come from elsewhere, too: a
     /// file-sync tool was faster with it than the notes' own way.
@@ -111,6 +112,8 @@ pub enum Action {
         note: NoteId,
         /// What to take out, of the note's text as it was planned with.
         changes: ChangeSet,
+        /// The text that was taken in.
+        text: String,
     },
     /// Write the note's text to its file.
     Write {
@@ -288,30 +291,32 @@ fn plan_file(
 ) {
     let Pair { now, path, read, .. } = *pair;
     let note = pair.note.clone();
-    let edit = |changes, review| Action::Edit {
+    let edit = |changes, review, taken| Action::Edit {
         note: note.clone(),
         changes,
         read: read.clone(),
         review,
-        from: now.version.clone(),
+        taken,
     };
     let Some(remembered) = pair.remembered else {
         if read.text != now.text {
-            actions.push(edit(edit::without_base(&read.text, &now.text), true));
+            actions.push(edit(edit::without_base(&read.text, &now.text), true, None));
         }
         actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
         return;
     };
+    if let Some((changes, text)) = twins::of_file(pair.note, remembered, now, history) {
+        actions.push(Action::Unite { note, changes, text });
+        return;
+    }
     let planned = actions.len();
     let as_remembered = remembered.newest().is_some_and(|held| held.text == read.text);
     if !as_remembered || remembered.form != read.form {
         let made = edit::of_file(pair.note, &read.text, remembered, now, history);
-        actions.push(edit(made.changes, made.is_stale));
+        let from = now.version.clone();
+        let taken = made.base.map(|base| Taken { from, base });
+        actions.push(edit(made.changes, made.is_stale, taken));
     } else if read.text != now.text {
-        if let Some(changes) = twins::of_file(pair.note, remembered, now, history) {
-            actions.push(Action::Unite { note, changes });
-            return;
-        }
         let text = FileText { text: now.text.clone(), form: read.form };
         actions.push(Action::Write {
             note: note.clone(),
@@ -358,5 +363,7 @@ fn free_path(now: &NoteNow, taken: &mut BTreeSet<String>) -> FilePath {
     path
 }
 
+#[cfg(test)]
+mod machines;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! Rust toolchain, Node.js and this repository. Nothing is installed unasked, except where the
 //! variable `CI` is set.
 
+mod bench_folder;
 mod bench_ui;
 mod bindings;
 mod ci;
@@ -51,6 +52,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Measures the folder of files and writes the table to `bench/FOLDER.md`.
+    BenchFolder,
     /// Everything that must be green: formatting, tidy, tests, lints and documentation.
     Ci,
 }
@@ -74,6 +77,7 @@ fn execute(command: Command) -> Result<()> {
         Command::BenchUi => bench_ui::bench_ui(),
         Command::Tidy => step::step("tidy", tidy::tidy),
         Command::Bindings { check } => bindings::bindings(check),
+        Command::BenchFolder => bench_folder::bench_folder(),
         Command::Ci => ci::ci(),
     }
 }

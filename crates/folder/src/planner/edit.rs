@@ -3,7 +3,7 @@
 use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
 
 use super::{History, NoteNow, twins};
-use crate::memory::{HeldText, NoteId, Remembered};
+use crate::memory::{HeldText, NoteId, Remembered, Version};
 
 /// An edit of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) struct FileEdit {
     pub(crate) changes: ChangeSet,
     /// Whether it was made on another text than the newest that the file held.
     pub(crate) is_stale: bool,
+    /// The version of the text that it is an edit of; none when there is none, or it changes nothing.
+    pub(crate) base: Option<Version>,
 }
 
 /// The edit that made `read` of a text that the file held, carried over to the note's text now.
@@ -27,35 +29,47 @@ pub(crate) fn of_file(
     now: &NoteNow,
     history: &dyn History,
 ) -> FileEdit {
-    let nothing =
-        || FileEdit { changes: ChangeSet::identity(utf16_len(&now.text)), is_stale: false };
-    if read == now.text {
+    let nothing = || {
+        let changes = ChangeSet::identity(utf16_len(&now.text));
+        FileEdit { changes, is_stale: false, base: None }
+    };
+    // A text that the note said once and this file never held was brought by a file-sync tool.
+    let is_new_here = remembered.texts.iter().all(|held| held.text != read);
+    if read == now.text || (is_new_here && history.said(note, read)) {
         return nothing();
     }
     let Some(base) = base(read, remembered) else {
-        return FileEdit { changes: without_base(read, &now.text), is_stale: true };
+        return FileEdit { changes: without_base(read, &now.text), is_stale: true, base: None };
     };
     let Base { held, is_newest, .. } = base;
-    if remembered.newest().is_some_and(|newest| history.said(note, &newest.version, read)) {
-        return nothing();
-    }
     let made = ChangeSet::between(&held.text, read);
     if made.is_identity() {
         return nothing();
     }
-    let since = since(note, held, now, history);
-    let made = twins::without(&made, &since, &held.text);
+    let (made, since) = match since(note, held, now, history) {
+        Some(since) => (made, since),
+        // Only the texts can tell what is on both sides.
+        None => {
+            let since = ChangeSet::between(&held.text, &now.text);
+            (twins::without(&made, &since, &held.text), since)
+        }
+    };
     let changes = made.map(&since, Order::After).expect("invariant: both were made for the base");
-    FileEdit { changes, is_stale: !is_newest || base.goes_back }
+    let version = Some(held.version.clone());
+    FileEdit { changes, is_stale: !is_newest || base.goes_back, base: version }
 }
 
 /// What came into the note after a text that its file held.
-fn since(note: &NoteId, held: &HeldText, now: &NoteNow, history: &dyn History) -> ChangeSet {
+fn since(
+    note: &NoteId,
+    held: &HeldText,
+    now: &NoteNow,
+    history: &dyn History,
+) -> Option<ChangeSet> {
     let exact = history
         .since(note, &held.version)
         .and_then(|(text, since)| ChangeSet::between(&held.text, &text).compose(&since).ok());
-    let exact = exact.filter(|since| since.apply(&held.text).is_ok_and(|text| text == now.text));
-    exact.unwrap_or_else(|| ChangeSet::between(&held.text, &now.text))
+    exact.filter(|since| since.apply(&held.text).is_ok_and(|text| text == now.text))
 }
 
 /// What is in a file and not in the note, when nothing is known of what the file held: it is
@@ -128,7 +142,6 @@ mod tests {
     use super::*;
     use crate::file_path::FilePath;
     use crate::file_text::Form;
-    use crate::memory::Version;
     use crate::planner::NoHistory;
 
     fn remembered(texts: &[&str]) -> Remembered {

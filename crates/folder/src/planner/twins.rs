@@ -4,7 +4,7 @@
 //! notes were faster, the file's edit is found in what came since ([`without`]); when the file was,
 //! what was taken in from it is found again in what arrives, and is taken out ([`of_file`]).
 
-use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
+use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
 
 use super::{History, NoteNow};
 use crate::memory::{NoteId, Remembered};
@@ -111,59 +111,18 @@ fn slides(
     found.into_iter()
 }
 
-/// What to take out of the note, as the edit that was last taken from its file has now come from
-/// elsewhere, too; nothing when it has not.
-///
-/// Of two that both took it from files, the one whose words come second gives way.
+/// What to take out of the note, as an edit that was taken from its file has now come from elsewhere,
+/// too, and the text that was taken in; nothing when none has.
 pub(super) fn of_file(
     note: &NoteId,
     remembered: &Remembered,
     now: &NoteNow,
     history: &dyn History,
-) -> Option<ChangeSet> {
-    let held = remembered.newest().filter(|held| held.by_others)?;
-    let before = held.taken_from.as_ref()?;
-    let made = history.between(note, before, &held.version)?;
-    let (text, since) = history.since(note, &held.version)?;
-    if since.is_identity() {
-        return None;
-    }
-    let is_from_files = history.is_from_files(note, &held.version);
-    let arrived = replacements(&since);
-    let text: Vec<u16> = text.encode_utf16().collect();
-    let (mut sections, mut at) = (Vec::new(), 0);
-    let mut moved: isize = 0;
-    for replaced in replacements(&made) {
-        let from = replaced.from.checked_add_signed(moved)?;
-        let length = replaced.inserted.len();
-        moved += length.cast_signed() - (replaced.to - replaced.from).cast_signed();
-        if length == 0 || from < at || from + length > text.len() {
-            continue;
-        }
-        let without: Vec<u16> = [&text[..from], &text[from + length..]].concat();
-        let twin = slides(&without, from, &replaced.inserted).find(|(place, inserted)| {
-            arrived.iter().any(|other| {
-                let is_pure = other.from == other.to;
-                let (is_before, is_behind) =
-                    (other.from == *place, other.from == *place + inserted.len());
-                let is_longer = other.inserted.len() > inserted.len();
-                let gives_way = !is_from_files || is_longer || is_before;
-                is_pure
-                    && (is_before || is_behind)
-                    && other.inserted.starts_with(inserted)
-                    && gives_way
-            })
-        });
-        if let Some((place, _)) = twin.filter(|(place, _)| *place >= at) {
-            sections.push(Section::Keep(place - at));
-            sections.push(Section::Replace { deleted: length, inserted: String::new() });
-            at = place + length;
-        }
-    }
-    if sections.is_empty() {
-        return None;
-    }
-    sections.push(Section::Keep(text.len() - at));
-    let changes = ChangeSet::from_sections(sections).map(&since, Order::After).ok()?;
-    (changes.len_before() == utf16_len(&now.text)).then_some(changes)
+) -> Option<(ChangeSet, String)> {
+    remembered.texts.iter().rev().find_map(|held| {
+        let taken = held.taken.as_ref().filter(|_| now.version != held.version)?;
+        let changes = history.twin(note, held, taken)?;
+        let fits = changes.len_before() == utf16_len(&now.text);
+        fits.then(|| (changes, held.text.clone()))
+    })
 }

@@ -1,0 +1,174 @@
+//! How a note's document came to say what it says, as the planner asks it.
+
+use std::collections::BTreeSet;
+
+use rejoin_document::{ChangeHash, Document, TextUnit};
+use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
+use rejoin_notes::note::Note;
+
+use crate::memory::{HeldText, Taken, Version};
+
+/// What a change says that was taken from a file.
+pub const FROM_FILE: &str = "Edited as a file";
+
+/// How many changes are looked back for a text that the note said once.
+const LOOK_BACK: usize = 256;
+
+/// How many of the last changes are also looked at in twos, as a machine that has just heard of
+/// another's changes has made none upon them yet.
+const IN_TWOS: usize = 24;
+
+/// The version that a document has now.
+pub(crate) fn version_of(document: &Document) -> Version {
+    Version { heads: document.heads().to_vec(), draft: document.draft_len() }
+}
+
+/// As [`History::since`](crate::planner::History::since).
+pub(crate) fn since(document: &Document, version: &Version) -> Option<(String, ChangeSet)> {
+    let text = text_at(document, version)?;
+    let changes = changes(document, version, &version_of(document), &text)?;
+    Some((text, changes))
+}
+
+/// As [`History::between`](crate::planner::History::between).
+pub(crate) fn between(document: &Document, from: &Version, to: &Version) -> Option<ChangeSet> {
+    let text = text_at(document, from)?;
+    changes(document, from, to, &text)
+}
+
+/// As [`History::said`](crate::planner::History::said).
+pub(crate) fn said(document: &Document, text: &str) -> bool {
+    versions(document).any(|heads| says(document, &heads, text))
+}
+
+/// As [`History::twin`](crate::planner::History::twin).
+pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Option<ChangeSet> {
+    // An edit that was committed upon everything that was here is the only head then.
+    let [mine] = held.version.heads[..] else { return None };
+    if taken.from == held.version || held.version.draft > 0 || document.draft_len() > 0 {
+        return None;
+    }
+    let loser = versions(document).find_map(|heads| {
+        let is_other = !is_among(document, &mine, &heads) && says(document, &heads, &held.text);
+        is_other.then(|| loser(document, mine, held, taken, &heads)).flatten()
+    })?;
+    take_back(document, loser)
+}
+
+/// What takes out of the text now what one change put into it.
+fn take_back(document: &Document, change: ChangeHash) -> Option<ChangeSet> {
+    let version = |heads| Version { heads, draft: 0 };
+    let (before, after) = (version(document.deps(&change)?), version(vec![change]));
+    let made = between(document, &before, &after)?;
+    let (_, since) = since(document, &after)?;
+    let sections = made.sections().iter().map(|section| match section {
+        Section::Keep(length) => Section::Keep(*length),
+        Section::Replace { inserted, .. } => {
+            Section::Replace { deleted: utf16_len(inserted), inserted: String::new() }
+        }
+    });
+    let out = ChangeSet::from_sections(sections).map(&since, Order::After).ok()?;
+    // Only one of two goes: whatever is taken out must still be there afterwards.
+    let left = out.apply(&Note::find(&document.view()).ok()?.text(&document.view())).ok()?;
+    let stays = made.splices().all(|splice| left.contains(splice.inserted.trim()));
+    (!out.is_identity() && stays).then_some(out)
+}
+
+/// Which change to take back, of `mine` and a version that says the same without it. The other
+/// machine asks the same, and comes to the same answer; so both take back the same words.
+fn loser(
+    document: &Document,
+    mine: ChangeHash,
+    held: &HeldText,
+    taken: &Taken,
+    heads: &[ChangeHash],
+) -> Option<ChangeHash> {
+    let all_among = |hashes: &[ChangeHash], heads: &[ChangeHash]| {
+        hashes.iter().all(|hash| is_among(document, hash, heads))
+    };
+    // All that an edit did is in another version when it began with a text that this one began with.
+    let began_with = |base: &[ChangeHash], heads: &[ChangeHash]| {
+        all_among(base, heads)
+            || Note::text_at(document, base).is_ok_and(|base| {
+                let mut before = versions(document).filter(|version| all_among(version, heads));
+                before.any(|version| says(document, &version, &base))
+            })
+    };
+    let theirs = match heads {
+        [theirs] if is_from_file(document, theirs) => *theirs,
+        _ => return began_with(&taken.base.heads, heads).then_some(mine),
+    };
+    if !says(document, &[mine], &held.text) {
+        return began_with(&taken.base.heads, heads).then_some(mine);
+    }
+    let deps = |hash: &ChangeHash| document.deps(hash).unwrap_or_default();
+    let i_may = began_with(&deps(&mine), &[theirs]);
+    let they_may = began_with(&deps(&theirs), &[mine]);
+    match (i_may, they_may) {
+        (true, true) => Some(mine.max(theirs)),
+        (true, false) => Some(mine),
+        (false, true) => Some(theirs),
+        (false, false) => None,
+    }
+}
+
+fn is_from_file(document: &Document, hash: &ChangeHash) -> bool {
+    document.change_meta(hash).is_some_and(|meta| meta.message.as_deref() == Some(FROM_FILE))
+}
+
+/// Whether a change is one of `heads` or came before them.
+fn is_among(document: &Document, hash: &ChangeHash, heads: &[ChangeHash]) -> bool {
+    let Some(position) = document.position(hash) else { return false };
+    let mut waiting = heads.to_vec();
+    let mut seen = BTreeSet::new();
+    while let Some(next) = waiting.pop() {
+        if next == *hash {
+            return true;
+        }
+        // What stands before it in the log cannot follow it.
+        let is_behind = document.position(&next).is_some_and(|it| it > position);
+        if is_behind && seen.insert(next) {
+            waiting.extend(document.deps(&next).unwrap_or_default());
+        }
+    }
+    false
+}
+
+/// Versions in which machines may have written the note to a file, the newest first: after each of
+/// the last changes, and after two of them that do not know of each other.
+fn versions(document: &Document) -> impl Iterator<Item = Vec<ChangeHash>> + '_ {
+    let count = document.change_count();
+    let first = count.saturating_sub(LOOK_BACK);
+    let last: Vec<ChangeHash> =
+        (first..count).rev().filter_map(|at| document.hash_at(at)).collect();
+    let some = last[..last.len().min(IN_TWOS)].to_vec();
+    let twos = (0..some.len()).flat_map(move |at| {
+        let some = some.clone();
+        (at + 1..some.len()).filter_map(move |other| {
+            let (newer, older) = (some[at], some[other]);
+            (!is_among(document, &older, &[newer])).then(|| vec![newer, older])
+        })
+    });
+    let now = std::iter::once(document.heads().to_vec());
+    now.chain(last.into_iter().map(|hash| vec![hash])).chain(twos)
+}
+
+fn says(document: &Document, heads: &[ChangeHash], text: &str) -> bool {
+    Note::text_at(document, heads).is_ok_and(|said| said == text)
+}
+
+/// The text at a version that is known and had no draft.
+fn text_at(document: &Document, version: &Version) -> Option<String> {
+    let is_known = version.draft == 0 && !version.heads.is_empty();
+    is_known.then(|| Note::text_at(document, &version.heads).ok()).flatten()
+}
+
+/// The change from one version to another; `text` is that of the first.
+fn changes(document: &Document, from: &Version, to: &Version, text: &str) -> Option<ChangeSet> {
+    if to.draft > 0 {
+        return None;
+    }
+    let patches = document.diff(&from.heads, &to.heads, TextUnit::Utf16).ok()?;
+    let note = Note::find(&document.view()).ok()?;
+    note.changes(&patches, utf16_len(text)).ok()
+}
