@@ -149,9 +149,13 @@ impl Folder {
                 continue;
             }
             match (path.symlink_metadata(), FilePath::new(inside)) {
-                (Ok(metadata), Ok(file)) if !metadata.is_dir() => found.push((file, metadata)),
+                (Ok(metadata), Ok(file))
+                    if !metadata.is_dir() && self.disk.files.contains_key(&file) =>
+                {
+                    found.push((file, metadata));
+                }
                 (Ok(metadata), Err(_)) if !metadata.is_dir() => {}
-                // A directory that came or went, or a file that went: where to, the rest tells.
+                // What came or went may have been moved: the rest tells from where, or where to.
                 _ => return self.scan(),
             }
         }
