@@ -308,6 +308,7 @@ mod tests {
     use crate::{
         actor::{ActorId, Actors},
         change::{ChangeEncoder, ChangeHeader},
+        load::LoadOptions,
         object::{ObjId, ObjType},
         sequence::TextUnit,
         transaction::CommitOptions,
@@ -395,5 +396,28 @@ mod tests {
             assert!(doc.refused().is_empty());
         }
         assert_eq!(early.heads(), late.heads());
+    }
+
+    #[test]
+    fn changes_that_leave_counters_out_are_loaded_as_they_were_saved() {
+        let mut doc = Document::new();
+        let mut seq = 0;
+        for round in 0..40 {
+            let mut transaction = doc.transaction(&ActorId::new(&[1]));
+            transaction.put(ObjId::ROOT, "n", i64::from(round)).unwrap();
+            let last = transaction.commit(CommitOptions::default()).unwrap();
+            seq += 1;
+            if round % 7 == 3 {
+                seq += 1;
+                let start_op = doc.set.max_op + 1 + round;
+                let change = forged(1, seq, start_op, &[last]);
+                doc.apply([change], &mut PatchLog::inactive()).unwrap();
+            }
+        }
+        for options in [LoadOptions::default(), LoadOptions::trusted()] {
+            let loaded = Document::load(&doc.save(), options).unwrap();
+            assert_eq!(loaded.heads(), doc.heads());
+            assert_eq!(loaded.changes(), doc.changes());
+        }
     }
 }

@@ -298,12 +298,17 @@ impl ChangeGraph {
         self.push(change);
     }
 
-    /// Adds changes without hashes that go on as the last one did: each by the same actor, with the
-    /// same time and message, following the one before. Gives the greatest counter of each.
-    pub(crate) fn extend_deferred(&mut self, max_ops: &[u32]) {
+    /// Adds changes that go on as the last one did: each by the same actor, with the same time and
+    /// message, following the one before. Gives the greatest counter of each, and its hash unless
+    /// that is left for later.
+    pub(crate) fn extend_row(&mut self, max_ops: &[u32], hashes: &[ChangeHash]) {
+        let before = ChangeIndex(self.len() as u32 - 1);
         let run = self.runs.last_mut().expect("invariant: a row goes on behind a change");
         run.count += max_ops.len() as u32;
         self.max_ops.extend_from_slice(max_ops);
+        let Some(last) = hashes.last() else { return };
+        self.hashes.extend_from_slice(hashes);
+        self.update_heads(*last, ChangeIndex(self.len() as u32 - 1), &[before]);
     }
 
     /// Ends adding changes without hashes: these are the heads, by ascending hash. `None` when one

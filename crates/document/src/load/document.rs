@@ -203,6 +203,11 @@ fn read_changes(
     let mut logs = vec![LogCursor::default(); doc.set.actors.len()];
     let mut runs: Vec<OpRun<'_>> = Vec::new();
     let mut max_ops = Vec::new();
+    let mut hashes = Vec::new();
+    // A greatest counter that was read before its turn.
+    let mut ahead = None;
+    // Up to here changes are taken one by one.
+    let mut single_until = 0;
     let Document { set, graph, .. } = doc;
     let object_ids: Vec<_> = set.objects.iter().map(|(_, object)| object.id).collect();
     while let Some(value) = actor_column.next_value()? {
@@ -215,8 +220,10 @@ fn read_changes(
         if seq_number != i64::from(graph.seq(actor)) + 1 {
             return Err(DocumentChunkError::Sequence { index });
         }
-        let max_op = max_op_column.next_value()?.flatten();
-        let max_op = max_op.ok_or(DocumentChunkError::Missing("max op"))? as u32;
+        let max_op = match ahead.take() {
+            Some(max_op) => max_op,
+            None => next_max_op(&mut max_op_column)?,
+        };
         let count = dep_count.next_value()?.flatten();
         let count = count.ok_or(DocumentChunkError::Missing("dependency count"))?;
         let mut deps: SmallVec<[ChangeIndex; 2]> = SmallVec::new();
@@ -272,11 +279,11 @@ fn read_changes(
             };
             let hash = encoder.encode(&header, &set.actors, &runs);
             graph.add(hash, change);
-            continue;
+        } else {
+            graph.add_deferred(change);
         }
-        graph.add_deferred(change);
         // Rows of commits go on alike: they are taken together.
-        if message_value.is_some() {
+        if message_value.is_some() || index < single_until {
             continue;
         }
         let mut row = usize::MAX;
@@ -299,26 +306,64 @@ fn read_changes(
         if row == 0 || row == usize::MAX {
             continue;
         }
-        budget = budget.checked_sub(row).ok_or(DocumentChunkError::TooManyOps)?;
         max_ops.clear();
+        hashes.clear();
         let mut last = max_op;
-        for _ in 0..row {
-            let next = max_op_column.next_value()?.flatten();
-            let next = next.ok_or(DocumentChunkError::Missing("max op"))? as u32;
-            if next < last {
-                return Err(DocumentChunkError::Sequence { index });
+        match hashing {
+            Hashing::Now => {
+                let mut dep = graph.hash(ChangeIndex(index as u32));
+                while max_ops.len() < row {
+                    let next = next_max_op(&mut max_op_column)?;
+                    let before = *log;
+                    runs.clear();
+                    if next < last
+                        || log.take(set, actor, next, &object_ids, &mut runs)? != last + 1
+                    {
+                        // Counters that are left out end the row.
+                        *log = before;
+                        ahead = Some(next);
+                        break;
+                    }
+                    max_ops.push(next);
+                    let header = ChangeHeader {
+                        deps: &[dep],
+                        actor,
+                        seq: seq_number as u64 + max_ops.len() as u64,
+                        start_op: last + 1,
+                        time: time_value,
+                        message: None,
+                        extra: &[],
+                    };
+                    dep = encoder.encode(&header, &set.actors, &runs);
+                    hashes.push(dep);
+                    last = next;
+                }
             }
-            max_ops.push(next);
-            last = next;
-        }
-        if last > max_op {
-            runs.clear();
-            let first = log.take(set, actor, last, &object_ids, &mut runs)?;
-            if first != max_op + 1 {
-                return Err(DocumentChunkError::MissingOps);
+            Hashing::Later => {
+                let before = (max_op_column.clone(), *log);
+                for _ in 0..row {
+                    max_ops.push(next_max_op(&mut max_op_column)?);
+                }
+                runs.clear();
+                last = max_ops.last().copied().unwrap_or(last);
+                let first = match max_ops.is_sorted() && max_ops[0] >= max_op {
+                    true => log.take(set, actor, last, &object_ids, &mut runs).ok(),
+                    false => None,
+                };
+                if first != max_op.checked_add(1) {
+                    // Counters are left out somewhere: one after the other, then.
+                    (max_op_column, *log) = before;
+                    single_until = index + row;
+                    continue;
+                }
             }
         }
-        graph.extend_deferred(&max_ops);
+        let row = max_ops.len();
+        if row == 0 {
+            continue;
+        }
+        budget = budget.checked_sub(row).ok_or(DocumentChunkError::TooManyOps)?;
+        graph.extend_row(&max_ops, &hashes);
         actor_column.advance(row);
         dep_count.advance(row);
         seq.advance(row);
@@ -338,6 +383,11 @@ fn read_changes(
     }
     set.max_op = (0..graph.len()).map(|at| graph.max_op(ChangeIndex(at as u32))).max().unwrap_or(0);
     Ok(())
+}
+
+fn next_max_op(column: &mut DeltaDecoder<'_>) -> Result<u32, DocumentChunkError> {
+    let max_op = column.next_value()?.flatten();
+    Ok(max_op.ok_or(DocumentChunkError::Missing("max op"))? as u32)
 }
 
 /// How many of the next values are as asked.
