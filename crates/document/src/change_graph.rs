@@ -5,10 +5,9 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::{change_hash::ChangeHash, clock::Clock};
+use crate::{change_hash::ChangeHash, clock::Clock, hash_index::HashIndex};
 
 /// The number of a change: changes are numbered so that each comes after its dependencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,12 +90,6 @@ pub(crate) struct ChangeRow<'a> {
     pub(crate) max_ops: &'a [u32],
 }
 
-#[derive(Debug, Clone, Default)]
-struct HashIndex {
-    table: HashTable<u32>,
-    covered: usize,
-}
-
 /// In the place of a hash that is not computed yet.
 const UNKNOWN: ChangeHash = ChangeHash([0; 32]);
 
@@ -143,21 +136,11 @@ impl ChangeGraph {
         }
         let mut index = match self.index.lock() {
             Ok(index) => index,
-            // The table is complete up to `covered` at every moment, also if a thread died.
+            // What it says is checked against the hashes, also if a thread died over it.
             Err(poisoned) => poisoned.into_inner(),
         };
-        let more = recent.saturating_sub(index.covered);
-        index.table.reserve(more, |at| hash_prefix(&self.hash(ChangeIndex(*at))));
-        for at in index.covered..recent {
-            let prefix = hash_prefix(&self.hash(ChangeIndex(at as u32)));
-            index
-                .table
-                .insert_unique(prefix, at as u32, |at| hash_prefix(&self.hash(ChangeIndex(*at))));
-            index.covered = at + 1;
-        }
-        let found =
-            index.table.find(hash_prefix(hash), |at| self.hash(ChangeIndex(*at)) == *hash)?;
-        Some(ChangeIndex(*found))
+        index.cover(recent, |at| self.hash(at));
+        index.find(hash, |at| self.hash(at))
     }
 
     /// The number of the change with this hash, if it is a head or among the latest.
@@ -480,8 +463,4 @@ impl ChangeGraph {
         self.max_ops.shrink_to_fit();
         self.runs.shrink_to_fit();
     }
-}
-
-fn hash_prefix(hash: &ChangeHash) -> u64 {
-    u64::from_le_bytes(hash.0[..8].try_into().expect("invariant: a hash has 32 bytes"))
 }

@@ -75,6 +75,7 @@ mod diff;
 mod document;
 mod document_columns;
 mod draft;
+mod hash_index;
 mod integrate;
 mod load;
 mod mark;
