@@ -52,6 +52,9 @@ pub struct Finished {
     pub client: Client,
     /// From a commit at its writer to its arrival here, in milliseconds.
     pub latencies: Vec<f32>,
+    /// Bytes of messages since the typing began.
+    pub sent: u64,
+    pub received: u64,
 }
 
 impl Room {
@@ -124,14 +127,20 @@ pub async fn live(
     // Writers do not begin all at once, and each has a place of its own in the text.
     let spread = rand::random::<f64>();
     let mut due = None;
+    let mut begun = None;
     loop {
         let now = *phase.borrow_and_update();
+        if now == Phase::Typing && begun.is_none() {
+            begun = Some((client.sent().bytes, client.received().bytes));
+        }
         let typing = own.filter(|_| now == Phase::Typing);
         if now == Phase::Draining {
             room.rests[number].store(true, Ordering::Release);
         }
         if now == Phase::End {
-            return Ok(Finished { client, latencies });
+            let (sent, received) = begun.unwrap_or((0, 0));
+            let (sent, received) = (client.sent().bytes - sent, client.received().bytes - received);
+            return Ok(Finished { client, latencies, sent, received });
         }
         if let (Some(stream), Pace::FlatOut(window)) = (typing, pace) {
             let arrived = stream.arrived.notified();

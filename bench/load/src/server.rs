@@ -43,7 +43,7 @@ impl Kind {
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Server {
@@ -60,7 +60,7 @@ impl Server {
             ensure!(begun.elapsed() < Duration::from_secs(20), "{} does not listen", kind.name());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Server { child, address: free, _data: data })
+        Ok(Server { child, address: free, data })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -74,6 +74,14 @@ impl Server {
     /// When it has ended.
     pub fn processor(&self) -> Result<f64> {
         processor(self.pid()? as libc::pid_t)
+    }
+
+    /// The end of what the server has written to its log.
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.data.path().join("server.log")).unwrap_or_default();
+        let mut lines: Vec<_> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines.drain(..lines.len().saturating_sub(12));
+        lines.join(" / ")
     }
 
     /// MiB of memory: now, and the most so far.
