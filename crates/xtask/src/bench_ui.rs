@@ -33,6 +33,10 @@ pub(crate) fn bench_ui() -> Result<()> {
     let packages = ["--package", "rejoin-desktop", "--package", "rejoin-server", "--bins"];
     let release = [["build", "--release"].as_slice(), &packages].concat();
     program_step("app: release build", &mut cargo(release))?;
+    // What else runs takes its part of the cores, and explains what is slow.
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().map(|load| format!(", with a load of {load} before"));
+    let load = load.unwrap_or_default();
     let table = step("measurements", || {
         let display = Display::start()?;
         let mut bench = cargo(["run", "--package", "rejoin-window-tests", "--bin", "bench-ui"]);
@@ -40,7 +44,7 @@ pub(crate) fn bench_ui() -> Result<()> {
         output(on_display(&mut bench, &display))
     })?;
     let cores = std::thread::available_parallelism()?;
-    let text = format!("{HEAD}\nMeasured on {cores} cores.\n\n{table}");
+    let text = format!("{HEAD}\nMeasured on {cores} cores{load}.\n\n{table}");
     fs::write(RESULTS, &text).with_context(|| format!("cannot write {RESULTS}"))?;
     eprintln!("\n{table}");
     Ok(())
