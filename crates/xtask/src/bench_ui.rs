@@ -11,7 +11,7 @@ use crate::step::{cargo, output, program_step, step};
 use crate::test::{build_ui, on_display};
 
 /// Where the table is kept.
-const RESULTS: &str = "docs/bench-ui.md";
+const RESULTS: &str = "bench/WINDOW.md";
 
 /// What stands above the table.
 const HEAD: &str = "# How fast the window is

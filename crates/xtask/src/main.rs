@@ -42,7 +42,7 @@ enum Command {
         /// Only these: `ui`, `rust`, `window`. All when none is named.
         only: Vec<test::Part>,
     },
-    /// Measures the app in its real window, and writes the table to `docs/bench-ui.md`.
+    /// Measures the app in its real window, and writes the table to `bench/WINDOW.md`.
     BenchUi,
     /// Checks dependency direction, file heads, sizes and names.
     Tidy,
