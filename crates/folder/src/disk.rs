@@ -51,6 +51,15 @@ pub enum FolderError {
     },
 }
 
+/// What was read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scanned {
+    /// Everything that may have changed.
+    All,
+    /// These files; others are as they were, and none came or went.
+    Files(BTreeSet<FilePath>),
+}
+
 /// How a change of a file went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
@@ -90,7 +99,12 @@ impl Folder {
         &self.root
     }
 
-    fn check_marker(&self) -> Result<(), FolderError> {
+    /// Whether the folder is there.
+    ///
+    /// # Errors
+    ///
+    /// When it is not, or no longer marked.
+    pub fn check_marker(&self) -> Result<(), FolderError> {
         if self.root.join(MARKER).is_dir() {
             Ok(())
         } else {
@@ -98,13 +112,13 @@ impl Folder {
         }
     }
 
-    /// Reads what has changed since the last scan, and gives everything.
+    /// Reads what has changed since the last scan.
     ///
     /// # Errors
     ///
     /// When the folder vanished or a directory of it cannot be read. Nothing is to be concluded
     /// from it then.
-    pub fn scan(&mut self) -> Result<&Disk, FolderError> {
+    pub fn scan(&mut self) -> Result<Scanned, FolderError> {
         self.check_marker()?;
         let found = walk(&self.root)?.notes;
         let mut stamps = BTreeMap::new();
@@ -129,7 +143,7 @@ impl Folder {
         self.disk.files = files;
         // What vanished while it was read is not there to be believed either.
         self.check_marker()?;
-        Ok(&self.disk)
+        Ok(Scanned::All)
     }
 
     /// Reads some paths again, of which it is known that they changed; what cannot be judged by itself
@@ -138,39 +152,48 @@ impl Folder {
     /// # Errors
     ///
     /// As for a scan.
-    pub fn scan_paths(&mut self, paths: &BTreeSet<PathBuf>) -> Result<&Disk, FolderError> {
+    pub fn scan_paths(&mut self, paths: &BTreeSet<PathBuf>) -> Result<Scanned, FolderError> {
         self.check_marker()?;
         let mut found = Vec::new();
         for path in paths {
             let Some(inside) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) else {
                 return self.scan();
             };
-            if inside.split('/').next() == Some(MARKER) {
+            if is_hidden(inside) {
                 continue;
             }
-            match (path.symlink_metadata(), FilePath::new(inside)) {
-                (Ok(metadata), Ok(file))
-                    if !metadata.is_dir() && self.disk.files.contains_key(&file) =>
-                {
-                    found.push((file, metadata));
-                }
-                (Ok(metadata), Err(_)) if !metadata.is_dir() => {}
+            let file = FilePath::new(inside).ok();
+            let known = file.filter(|file| self.disk.files.contains_key(file));
+            match (path.symlink_metadata(), known) {
+                (Ok(metadata), Some(file)) if !metadata.is_dir() => found.push((file, metadata)),
+                // Neither a note's file nor a directory that holds some.
+                (Ok(metadata), None) if !metadata.is_dir() && FilePath::new(inside).is_err() => {}
+                (Err(_), None) if !self.holds_files(inside) => {}
                 // What came or went may have been moved: the rest tells from where, or where to.
                 _ => return self.scan(),
             }
         }
         let now = SystemTime::now();
         self.is_at_rest = true;
+        let mut files = BTreeSet::new();
         for (path, metadata) in found {
             let stamp =
                 Stamp { length: metadata.len(), modified: metadata.modified().ok(), read_at: now };
             self.is_at_rest &= !stamp.is_fresh();
             let read = read(&self.root.join(path.as_str()), &metadata);
             self.stamps.insert(path.clone(), stamp);
-            self.disk.files.insert(path, read);
+            self.disk.files.insert(path.clone(), read);
+            files.insert(path);
         }
         self.check_marker()?;
-        Ok(&self.disk)
+        Ok(Scanned::Files(files))
+    }
+
+    /// Whether files lay in this directory at the last scan, or it is the whole folder.
+    fn holds_files(&self, directory: &str) -> bool {
+        let inside = format!("{directory}/");
+        directory.is_empty()
+            || self.disk.files.keys().any(|path| path.as_str().starts_with(&inside))
     }
 
     /// What the last scan found.
@@ -349,6 +372,12 @@ impl Stamp {
     }
 }
 
+/// Whether a part of a path is hidden, the trash left out.
+fn is_hidden(inside: &str) -> bool {
+    let mut parts = inside.split('/').enumerate();
+    parts.any(|(depth, part)| part.starts_with('.') && !(depth == 0 && part == TRASH))
+}
+
 /// The files of a directory and what lies in it, hidden ones left out.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
@@ -428,6 +457,11 @@ mod tests {
         FilePath::new(text).unwrap()
     }
 
+    fn files_of(folder: &mut Folder) -> BTreeMap<FilePath, Result<FileText, LeftAlone>> {
+        folder.scan().unwrap();
+        folder.disk().files.clone()
+    }
+
     fn text(text: &str) -> FileText {
         FileText { text: text.into(), form: Form::default() }
     }
@@ -445,7 +479,7 @@ mod tests {
         let one = text("one");
         assert_eq!(folder.write(&file, &text("two"), Some(&one)).unwrap(), Changed::Done);
         assert_eq!(fs::read_to_string(directory.path().join("Work/a.md")).unwrap(), "two");
-        assert_eq!(folder.scan().unwrap().files[&file], Ok(text("two")));
+        assert_eq!(files_of(&mut folder)[&file], Ok(text("two")));
     }
 
     #[test]
@@ -459,11 +493,11 @@ mod tests {
         fs::create_dir(root.join(".git")).unwrap();
         fs::write(root.join(".git/c.md"), "5").unwrap();
         fs::write(root.join("bad.md"), [0xff]).unwrap();
-        let files = folder.scan().unwrap().files.clone();
+        let files = files_of(&mut folder);
         assert_eq!(files.len(), 2);
         assert_eq!(files[&path("bad.md")], Err(LeftAlone::NotUtf8));
         fs::write(root.join("a.md"), "6").unwrap();
-        assert_eq!(folder.scan().unwrap().files[&path("a.md")], Ok(text("6")));
+        assert_eq!(files_of(&mut folder)[&path("a.md")], Ok(text("6")));
     }
 
     #[cfg(unix)]
@@ -476,7 +510,7 @@ mod tests {
         let mut folder = Folder::begin(root).unwrap();
         std::os::unix::fs::symlink(outside.path(), root.join("Out")).unwrap();
         std::os::unix::fs::symlink(outside.path().join("secret.md"), root.join("in.md")).unwrap();
-        let files = folder.scan().unwrap().files.clone();
+        let files = files_of(&mut folder);
         assert_eq!(files, [(path("in.md"), Err(LeftAlone::Link))].into());
         let refused = folder.write(&path("Out/new.md"), &text("x"), None).unwrap();
         assert_eq!(refused, Changed::NotAsExpected);
@@ -506,7 +540,7 @@ mod tests {
         assert!(!root.join("Work").exists() && !root.join(".rejoin/Work/a.md").exists());
         let mut again = Folder::open(root).unwrap();
         again.read_ids();
-        let ids = again.scan().unwrap().ids.clone();
+        let ids = again.disk().ids.clone();
         assert_eq!(ids, [(path("Home/b.md"), NoteId("one".into()))].into());
     }
 }

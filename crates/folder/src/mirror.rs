@@ -1,46 +1,31 @@
 //! The running mirror: it watches the folder and the notes, and carries plans out.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+mod directory_watch;
+mod due;
+mod worker;
 
-use notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
 use rejoin_notes::folder;
 use rejoin_repo::{DocumentId, Repo};
 use rejoin_storage::{ChunkStore, StoreError};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
-use crate::disk::{Changed, Folder, FolderError};
+use crate::disk::{Folder, FolderError};
 use crate::file_path::FilePath;
 use crate::file_text::LeftAlone;
 pub use crate::history::FROM_FILE;
-use crate::memory::{Memory, NoteId, ReviewMark};
+use crate::memory::{NoteId, ReviewMark};
 use crate::memory_store::MemoryStore;
+use crate::notebook::{ChangedDocuments, Notebook};
 pub use crate::notebook::{EditRefused, NoteEditor};
-use crate::notebook::{Notebook, NotebookError};
-use crate::planner::{Action, NoteNow, Notes, Plan, PlanOptions, plan};
-
-/// Files come to rest for so long before they are looked at: a program that saves in several steps
-/// has done so then.
-const REST: Duration = Duration::from_millis(80);
-/// How often is looked whether files came to rest.
-const TICK: Duration = Duration::from_millis(40);
-/// Notes are written out together when they change for so long.
-const TYPING: Duration = Duration::from_millis(200);
-/// But no longer than this, as some programs never rest.
-const RESTLESS: Duration = Duration::from_secs(2);
-/// A folder that cannot be used now is tried again after this.
-const RETRY: Duration = Duration::from_secs(5);
-/// A file that is gone is believed to be gone after this: programs that save by renaming put it back
-/// sooner.
-const GRACE: Duration = Duration::from_millis(600);
-/// Plans that follow one another at once; what is left then waits for the next occasion.
-const ROUNDS: usize = 12;
-/// How long files that went count together.
-const MINUTE: Duration = Duration::from_secs(60);
+use directory_watch::{DirectoryWatch, Touched};
+use due::Due;
+use worker::{Told, Worker};
 
 /// What a mirror joins.
 pub struct MirrorOptions {
@@ -105,7 +90,8 @@ pub enum MirrorError {
 pub struct Mirror {
     status: watch::Receiver<MirrorStatus>,
     orders: mpsc::UnboundedSender<Order>,
-    changed: Arc<Notify>,
+    changed: Arc<ChangedDocuments>,
+    ending: Arc<AtomicBool>,
     files: watch::Receiver<BTreeMap<NoteId, FilePath>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -151,29 +137,17 @@ impl Mirror {
             Some(trash) => trash,
             None => own_trash(&options.repo, &mut store)?,
         };
-        let touched = Arc::new(Touched::default());
-        let watcher = watch_directory(&folder, touched.clone())?;
+        let watch = DirectoryWatch::start(folder.root())?;
         let (sender, status) = watch::channel(MirrorStatus::default());
         let (files_sender, files) = watch::channel(BTreeMap::new());
         let (orders, received) = mpsc::unbounded_channel();
         let notebook = Notebook::new(options.repo, options.folder, trash, options.editor);
         let changed = notebook.changed();
-        let worker = Worker {
-            folder,
-            notebook,
-            memory,
-            store,
-            status: sender,
-            files: files_sender,
-            gone: Vec::new(),
-            deletions_confirmed: false,
-            unsaved: BTreeSet::new(),
-            restless_since: None,
-            scan_due: Scan::All,
-            missing: BTreeMap::new(),
-        };
-        let task = tokio::spawn(run(worker, touched, received, watcher));
-        Ok(Self { status, orders, changed, files, task })
+        let ending = Arc::new(AtomicBool::new(false));
+        let told = Told { status: sender, files: files_sender };
+        let worker = Worker::new(folder, notebook, (memory, store), told, ending.clone());
+        let task = tokio::spawn(run(worker, watch, received));
+        Ok(Self { status, orders, changed, ending, files, task })
     }
 
     /// How it is doing, whenever that changes.
@@ -192,8 +166,8 @@ impl Mirror {
     }
 
     /// A note's draft has changed, of which its document does not tell.
-    pub fn draft_changed(&self) {
-        self.changed.notify_one();
+    pub fn draft_changed(&self, note: &DocumentId) {
+        self.changed.tell(note.clone());
     }
 
     /// The person has looked at a note that was marked for review.
@@ -201,8 +175,9 @@ impl Mirror {
         let _ = self.orders.send(Order::Reviewed(note));
     }
 
-    /// Ends it when what it is doing is done.
+    /// Ends it in good order. What is not done by then is found again at the next start.
     pub async fn stop(mut self) {
+        self.ending.store(true, Ordering::Relaxed);
         let _ = self.orders.send(Order::Stop);
         let _ = (&mut self.task).await;
     }
@@ -210,6 +185,7 @@ impl Mirror {
 
 impl Drop for Mirror {
     fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
         self.task.abort();
     }
 }
@@ -227,374 +203,54 @@ fn own_trash(repo: &Repo, store: &mut MemoryStore) -> Result<DocumentId, StoreEr
     Ok(handle.id().clone())
 }
 
-type Watcher = Debouncer<RecommendedWatcher, RecommendedCache>;
-
-/// What has changed in the directory since it was last looked at.
-#[derive(Debug, Default)]
-struct Touched {
-    paths: Mutex<BTreeSet<PathBuf>>,
-    /// More than the paths tell.
-    is_all: AtomicBool,
-    rung: Notify,
-}
-
-impl Touched {
-    fn touch(&self, result: DebounceEventResult) {
-        // Reading is no change; what the watcher cannot tell may be one.
-        let Ok(events) = result else {
-            self.is_all.store(true, Ordering::SeqCst);
-            return self.rung.notify_one();
-        };
-        let mut changes = events.into_iter().filter(|event| !event.kind.is_access()).peekable();
-        if changes.peek().is_none() {
-            return;
-        }
-        let mut paths = self.paths.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        for event in changes {
-            if event.need_rescan() || event.paths.is_empty() {
-                self.is_all.store(true, Ordering::SeqCst);
-            }
-            paths.extend(event.event.paths);
-        }
-        drop(paths);
-        self.rung.notify_one();
-    }
-
-    /// What is to be read again.
-    fn take(&self) -> Scan {
-        let mut paths = self.paths.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let paths = std::mem::take(&mut *paths);
-        if self.is_all.swap(false, Ordering::SeqCst) { Scan::All } else { Scan::Paths(paths) }
-    }
-}
-
-/// What of the directory is to be read again.
-#[derive(Debug)]
-enum Scan {
-    All,
-    Paths(BTreeSet<PathBuf>),
-}
-
-impl Scan {
-    fn add(&mut self, other: Self) {
-        match (&mut *self, other) {
-            (Self::Paths(paths), Self::Paths(others)) => paths.extend(others),
-            (_, Self::All) => *self = Self::All,
-            (Self::All, _) => {}
-        }
-    }
-}
-
-/// Tells of everything that has changed in the directory and has come to rest.
-fn watch_directory(folder: &Folder, touched: Arc<Touched>) -> Result<Watcher, notify::Error> {
-    let mut watcher = new_debouncer(REST, Some(TICK), move |result| touched.touch(result))?;
-    watcher.watch(folder.root(), RecursiveMode::Recursive)?;
-    Ok(watcher)
-}
-
-struct Worker {
-    folder: Folder,
-    notebook: Notebook,
-    memory: Memory,
-    store: MemoryStore,
-    status: watch::Sender<MirrorStatus>,
-    files: watch::Sender<BTreeMap<NoteId, FilePath>>,
-    /// When notes were trashed because their file went.
-    gone: Vec<Instant>,
-    deletions_confirmed: bool,
-    /// Notes of which something was recorded that is not on disk yet.
-    unsaved: BTreeSet<NoteId>,
-    /// Since when files are met that were written a moment ago.
-    restless_since: Option<Instant>,
-    /// The directory may have changed since it was last scanned.
-    scan_due: Scan,
-    /// Notes whose file is gone, and since when.
-    missing: BTreeMap<NoteId, Instant>,
-}
-
-/// Why a round of work ended early.
-#[derive(Debug, thiserror::Error)]
-enum RoundError {
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error(transparent)]
-    Notebook(#[from] NotebookError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// Works whenever there is something to do. Files are read and written on a thread for that, where
 /// nothing else waits.
 async fn run(
     mut worker: Worker,
-    touched: Arc<Touched>,
+    mut watch: DirectoryWatch,
     mut orders: mpsc::UnboundedReceiver<Order>,
-    _watcher: Watcher,
 ) {
-    let changed = worker.notebook.changed();
+    let (changed, touched) = (worker.notebook.changed(), watch.touched());
     loop {
-        worker.scan_due.add(touched.take());
+        let (scan, trouble) = touched.take();
+        worker.scan_due.add(scan);
+        worker.watch_trouble = trouble.or(worker.watch_trouble);
         let worked = tokio::task::spawn_blocking(move || {
-            let again = worker.work();
-            (worker, again)
+            let again = worker.work(&mut watch);
+            (worker, watch, again)
         });
         // It ends early only with the runtime.
-        let Ok((returned, again)) = worked.await else { return };
-        worker = returned;
-        let is_waiting = worker.restless_since.is_some() || !worker.missing.is_empty();
-        let retry = if is_waiting { TICK } else { RETRY };
+        let Ok((returned, watching, again)) = worked.await else { return };
+        (worker, watch) = (returned, watching);
+        if !wait(&mut worker, &touched, &changed, &mut orders, Due::again(again)).await {
+            return;
+        }
+    }
+}
+
+/// Waits until there is something to do; `false` when that is to end.
+async fn wait(
+    worker: &mut Worker,
+    touched: &Touched,
+    changed: &ChangedDocuments,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    mut due: Due,
+) -> bool {
+    loop {
+        let at = due.at();
+        let alarm = tokio::time::sleep_until(at.unwrap_or_else(Instant::now).into());
         tokio::select! {
-            () = touched.rung.notified() => {}
-            () = changed.notified() => tokio::time::sleep(TYPING).await,
-            () = tokio::time::sleep(retry), if again => {
-                // Only what is not at rest is waited for with its paths known.
-                if worker.restless_since.is_none() {
-                    worker.scan_due = Scan::All;
-                }
-            }
+            () = alarm, if at.is_some() => return true,
+            () = touched.next() => due.file_changed(Instant::now()),
+            () = changed.next() => due.note_changed(Instant::now()),
             order = orders.recv() => match order {
-                None | Some(Order::Stop) => return,
-                Some(Order::ConfirmDeletions) => worker.deletions_confirmed = true,
+                None | Some(Order::Stop) => return false,
+                Some(Order::ConfirmDeletions) => {
+                    worker.deletions_confirmed = true;
+                    return true;
+                }
                 Some(Order::Reviewed(note)) => worker.reviewed(&note),
             },
         }
     }
-}
-
-impl Worker {
-    /// Plans and acts until files and notes agree; `true` when it should be tried again soon.
-    fn work(&mut self) -> bool {
-        let mut next = MirrorStatus::default();
-        for _ in 0..ROUNDS {
-            match self.round(&mut next) {
-                Ok(true) => break,
-                Ok(false) => {}
-                Err(RoundError::Folder(FolderError::Vanished(_))) => {
-                    next.paused = Some(Paused::Vanished);
-                    break;
-                }
-                // Somebody was faster; the next plan knows.
-                Err(RoundError::Notebook(NotebookError::Changed)) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "mirroring");
-                    next.problem = Some(error.to_string());
-                    break;
-                }
-            }
-        }
-        let again = !next.is_in_step;
-        let files = self.memory.notes.iter().filter(|(_, remembered)| !remembered.is_deleted);
-        next.notes = files.clone().count();
-        let places = files.clone().map(|(note, it)| (note.clone(), it.path.clone()));
-        self.files.send_replace(places.collect());
-        let marked = files.filter_map(|(note, it)| Some((note.clone(), it.review.clone()?)));
-        next.to_review = marked.collect();
-        self.status.send_if_modified(|status| {
-            let is_new = *status != next;
-            *status = next;
-            is_new
-        });
-        again
-    }
-
-    /// One plan, carried out; `true` when there is nothing more to do.
-    fn round(&mut self, status: &mut MirrorStatus) -> Result<bool, RoundError> {
-        // What was not touched is as it was; and before a file is written, it is read again.
-        let due = std::mem::replace(&mut self.scan_due, Scan::All);
-        match &due {
-            Scan::All => drop(self.folder.scan()?),
-            Scan::Paths(paths) if paths.is_empty() => {}
-            Scan::Paths(paths) => drop(self.folder.scan_paths(paths)?),
-        }
-        if self.folder.is_at_rest() {
-            self.restless_since = None;
-        } else {
-            let since = *self.restless_since.get_or_insert_with(Instant::now);
-            if since.elapsed() < RESTLESS {
-                self.scan_due = due;
-                return Ok(true);
-            }
-        }
-        let Some(now) = self.notebook.read() else {
-            status.paused = Some(Paused::Waiting);
-            return Ok(true);
-        };
-        let remembered = self.memory.notes.keys();
-        let departed = remembered.filter(|note| !self.notebook.lists(note)).cloned().collect();
-        let notes = Notes { now, departed };
-        self.gone.retain(|at| at.elapsed() < MINUTE);
-        let options = PlanOptions {
-            gone_lately: self.gone.len(),
-            deletions_confirmed: self.deletions_confirmed,
-        };
-        let mut plan = plan(self.folder.disk(), &notes, &self.memory, &self.notebook, options);
-        status.left_alone = std::mem::take(&mut plan.left_alone);
-        if let Some(count) = plan.too_many_gone {
-            status.paused = Some(Paused::ManyGone(count));
-            return Ok(true);
-        }
-        self.wait_for_missing(&mut plan);
-        let is_done = plan.actions.is_empty();
-        self.scan_due = self.scan_after(&plan);
-        self.deletions_confirmed &= !is_done;
-        let performed = plan.actions.iter().try_for_each(|action| self.perform(action, &notes));
-        // What was done counts, also when the rest failed.
-        self.notebook.list_new()?;
-        self.save()?;
-        performed?;
-        status.is_in_step = is_done && self.missing.is_empty();
-        Ok(is_done)
-    }
-
-    /// What a plan that is carried out leaves to be read again.
-    fn scan_after(&self, plan: &Plan) -> Scan {
-        let mut paths = BTreeSet::new();
-        for action in &plan.actions {
-            match action {
-                Action::Edit { .. } | Action::Unite { .. } | Action::Adopt { .. } => {}
-                Action::Write { path, .. } => {
-                    paths.insert(self.folder.root().join(path.as_str()));
-                }
-                _ => return Scan::All,
-            }
-        }
-        Scan::Paths(paths)
-    }
-
-    /// Takes out of a plan what follows from files that went just now.
-    fn wait_for_missing(&mut self, plan: &mut Plan) {
-        let mut missing = BTreeMap::new();
-        plan.actions.retain(|action| match action {
-            Action::Trash { note } | Action::Forget { note } => {
-                let since = self.missing.get(note).copied().unwrap_or_else(Instant::now);
-                let is_due = since.elapsed() >= GRACE || self.deletions_confirmed;
-                if !is_due {
-                    missing.insert(note.clone(), since);
-                }
-                is_due
-            }
-            _ => true,
-        });
-        self.missing = missing;
-    }
-
-    fn perform(&mut self, action: &Action, notes: &Notes) -> Result<(), RoundError> {
-        let departed = match action {
-            Action::Rename { note, .. } if notes.departed.contains(note) => {
-                self.memory.notes.get(note).map(NoteNow::departed)
-            }
-            _ => None,
-        };
-        let now = |note: &NoteId| {
-            let now = departed.as_ref().or_else(|| notes.now.get(note));
-            now.cloned().ok_or(NotebookError::Changed)
-        };
-        match action {
-            Action::Edit { note, changes, review, .. } => {
-                let mut now = now(note)?;
-                now.version = self.notebook.edit(note, &now.text, changes)?;
-                self.record(action, note, &now);
-                if *review && !changes.is_identity() {
-                    let mark = self.notebook.mark(note, changes);
-                    if let Some(remembered) = self.memory.notes.get_mut(note) {
-                        remembered.review = mark;
-                    }
-                }
-                Ok(())
-            }
-            Action::Unite { note, changes, .. } => {
-                let now = now(note)?;
-                self.notebook.edit(note, &now.text, changes)?;
-                self.record(action, note, &now);
-                Ok(())
-            }
-            Action::Write { note, path, text, expected } => {
-                // Remembered first: whenever the process ends, the file holds a remembered text.
-                self.record(action, note, &now(note)?);
-                self.save()?;
-                if self.folder.write(path, text, expected.as_ref())? == Changed::Done {
-                    self.folder.write_id(path, note)?;
-                }
-                Ok(())
-            }
-            Action::Rename { note, from, to } => {
-                if self.folder.rename(from, to)? == Changed::Done {
-                    self.folder.write_id(to, note)?;
-                    self.record(action, note, &now(note)?);
-                }
-                Ok(())
-            }
-            Action::Create { path, read } => {
-                let (folders, is_trashed) = place_of(path);
-                let note = self.notebook.create(&read.text, path.stem(), &folders, is_trashed)?;
-                let title = rejoin_notes::title::title(&read.text);
-                let title = title.unwrap_or_else(|| path.stem().to_owned());
-                let version = self.notebook.version(&note);
-                let text = read.text.clone();
-                let now = NoteNow { text, title, folders, is_trashed, version };
-                self.folder.write_id(path, &note)?;
-                self.record(action, &note, &now);
-                Ok(())
-            }
-            Action::Adopt { note, path, .. } => {
-                self.folder.write_id(path, note)?;
-                self.record(action, note, &now(note)?);
-                Ok(())
-            }
-            Action::Place { note, path, folders, is_trashed } => {
-                self.notebook.place(note, folders, *is_trashed)?;
-                let old = self.memory.notes.get(note).map(|remembered| remembered.path.clone());
-                if let Some(old) = old.filter(|old| old != path) {
-                    self.folder.forget_id(&old);
-                }
-                self.folder.write_id(path, note)?;
-                let placed = NoteNow {
-                    folders: if *is_trashed { Vec::new() } else { folders.clone() },
-                    is_trashed: *is_trashed,
-                    ..now(note)?
-                };
-                self.record(action, note, &placed);
-                Ok(())
-            }
-            Action::Trash { note } | Action::Forget { note } => {
-                if matches!(action, Action::Trash { .. }) {
-                    self.notebook.place(note, &[], true)?;
-                    self.gone.push(Instant::now());
-                }
-                if let Some(remembered) = self.memory.notes.get(note) {
-                    self.folder.forget_id(&remembered.path);
-                }
-                self.record(action, note, &now(note)?);
-                Ok(())
-            }
-        }
-    }
-
-    fn reviewed(&mut self, note: &NoteId) {
-        if let Some(remembered) = self.memory.notes.get_mut(note) {
-            remembered.review = None;
-            self.unsaved.insert(note.clone());
-        }
-        if let Err(error) = self.save() {
-            tracing::warn!(%error, "a mark that went is not written");
-        }
-    }
-
-    fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
-        self.memory.record(action, note, now);
-        self.unsaved.insert(note.clone());
-    }
-
-    /// Puts what was recorded on disk.
-    fn save(&mut self) -> Result<(), StoreError> {
-        self.store.save(&self.unsaved, &self.memory)?;
-        self.unsaved.clear();
-        Ok(())
-    }
-}
-
-/// The folders of a new file's note, and whether it is in the trash.
-fn place_of(path: &FilePath) -> (Vec<String>, bool) {
-    let folders = path.folders();
-    if path.is_trash() { (Vec::new(), true) } else { (folders, false) }
 }

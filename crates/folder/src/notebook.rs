@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rejoin_document::{ChangeHash, CursorSide, Document, TextUnit, WriteError};
@@ -48,11 +48,14 @@ pub(crate) struct Notebook {
     repo: Repo,
     root: DocumentId,
     trash: DocumentId,
-    /// Rung when any of the documents changes.
-    changed: Arc<Notify>,
+    changed: Arc<ChangedDocuments>,
     open: BTreeMap<DocumentId, Open>,
-    /// Where each note is listed: the folder document, and its entry there.
-    places: BTreeMap<NoteId, (DocumentId, Entry)>,
+    /// The notes that are here, as they were read last.
+    notes: BTreeMap<NoteId, NoteNow>,
+    /// Where each note is listed.
+    places: BTreeMap<NoteId, Place>,
+    /// All folders were here at the last reading.
+    is_read: bool,
     /// The folder documents by their titles from the root down.
     folders: BTreeMap<Vec<String>, DocumentId>,
     /// New notes that are not listed in their folder yet.
@@ -62,6 +65,55 @@ pub(crate) struct Notebook {
     ids: HashMap<String, DocumentId>,
     /// Which texts of notes had come on no other way at which version.
     asked: RefCell<BTreeMap<(NoteId, String), Version>>,
+}
+
+/// The documents that changed since they were read.
+#[derive(Debug, Default)]
+pub(crate) struct ChangedDocuments {
+    ids: Mutex<BTreeSet<DocumentId>>,
+    rung: Notify,
+}
+
+impl ChangedDocuments {
+    /// Tells of a change.
+    pub(crate) fn tell(&self, id: DocumentId) {
+        self.note(id);
+        self.rung.notify_one();
+    }
+
+    /// Waits for the next change.
+    pub(crate) async fn next(&self) {
+        self.rung.notified().await;
+    }
+
+    /// Notes a change that somebody is looking for already.
+    fn note(&self, id: DocumentId) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+
+    fn take(&self) -> BTreeSet<DocumentId> {
+        std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What was read again.
+#[derive(Debug)]
+pub(crate) enum Refreshed {
+    /// All notes, as folders changed.
+    All,
+    /// These.
+    Notes(BTreeSet<NoteId>),
+}
+
+/// Where a note is listed.
+#[derive(Debug, Clone)]
+struct Place {
+    /// The folder document, and its entry there.
+    folder: DocumentId,
+    entry: Entry,
+    /// The titles of the folders, from the root down.
+    folders: Vec<String>,
+    is_trashed: bool,
 }
 
 struct Open {
@@ -128,7 +180,9 @@ impl Notebook {
             trash,
             changed: Arc::default(),
             open: BTreeMap::new(),
+            notes: BTreeMap::new(),
             places: BTreeMap::new(),
+            is_read: false,
             folders: BTreeMap::new(),
             unlisted: BTreeMap::new(),
             editor,
@@ -137,19 +191,38 @@ impl Notebook {
         }
     }
 
-    /// Whether the note was listed anywhere at the last [`Notebook::read`].
+    /// Whether the note was listed anywhere when the folders were read last.
     pub(crate) fn lists(&self, note: &NoteId) -> bool {
         self.places.contains_key(note)
     }
 
-    /// What is rung when any of the documents changes.
-    pub(crate) fn changed(&self) -> Arc<Notify> {
+    /// The documents that changed since they were read.
+    pub(crate) fn changed(&self) -> Arc<ChangedDocuments> {
         self.changed.clone()
     }
 
-    /// The notes that are here now. Those that have not arrived yet are left out; `None` when a
-    /// folder has not arrived, as then nothing can be said of what is missing.
-    pub(crate) fn read(&mut self) -> Option<BTreeMap<NoteId, NoteNow>> {
+    /// The notes that were here at the last [`Notebook::refresh`]. Those that had not arrived yet
+    /// are left out.
+    pub(crate) fn notes(&self) -> &BTreeMap<NoteId, NoteNow> {
+        &self.notes
+    }
+
+    /// Reads what has changed; `None` when a folder has not arrived, as then nothing can be said of
+    /// what is missing.
+    pub(crate) fn refresh(&mut self) -> Option<Refreshed> {
+        let changed = self.changed.take();
+        let notes: BTreeSet<NoteId> = changed.iter().map(|id| NoteId(id.to_string())).collect();
+        if self.is_read && notes.iter().all(|note| self.places.contains_key(note)) {
+            changed.iter().for_each(|id| self.read_note(id));
+            return Some(Refreshed::Notes(notes));
+        }
+        self.is_read = false;
+        self.read_all()?;
+        self.is_read = true;
+        Some(Refreshed::All)
+    }
+
+    fn read_all(&mut self) -> Option<()> {
         let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
         let (root, trash) = (self.root.url().to_string(), self.trash.url().to_string());
         let mut waiting = vec![root.clone(), trash.clone()];
@@ -169,19 +242,18 @@ impl Notebook {
         self.places.clear();
         self.folders.clear();
         self.folders.insert(Vec::new(), self.root.clone());
-        let mut notes = BTreeMap::new();
+        self.notes.clear();
         let (root, trash) = (self.root.clone(), self.trash.clone());
         for (nodes, folder, is_trashed) in
             [(&tree.roots[0], root, false), (&tree.roots[1], trash, true)]
         {
             let read = &folders;
-            self.read_nodes(nodes, read, &folder, &[], is_trashed, &mut notes, &mut used);
+            self.read_nodes(nodes, read, &folder, &[], is_trashed, &mut used);
         }
         self.open.retain(|id, _| used.contains(id.as_str()));
-        Some(notes)
+        Some(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "it calls itself with all of them")]
     fn read_nodes(
         &mut self,
         nodes: &[Node],
@@ -189,7 +261,6 @@ impl Notebook {
         folder: &DocumentId,
         path: &[String],
         is_trashed: bool,
-        notes: &mut BTreeMap<NoteId, NoteNow>,
         used: &mut BTreeSet<String>,
     ) {
         for node in nodes {
@@ -203,21 +274,34 @@ impl Notebook {
                     if !is_trashed {
                         self.folders.entry(names(&inner)).or_insert_with(|| id.clone());
                     }
-                    self.read_nodes(&node.children, read, &id, &inner, is_trashed, notes, used);
+                    self.read_nodes(&node.children, read, &id, &inner, is_trashed, used);
                 }
                 EntryKind::Note => {
                     used.insert(id.to_string());
-                    let note = NoteId(id.to_string());
-                    self.places.insert(note.clone(), (folder.clone(), node.entry.clone()));
-                    if let Some((version, Said { text, title })) = self.said_now(&id) {
-                        let title = title.unwrap_or_else(|| node.entry.name.clone());
-                        let folders = if is_trashed { Vec::new() } else { path.to_vec() };
-                        notes.insert(note, NoteNow { text, title, folders, is_trashed, version });
-                    }
+                    let folders = if is_trashed { Vec::new() } else { path.to_vec() };
+                    let (folder, entry) = (folder.clone(), node.entry.clone());
+                    let place = Place { folder, entry, folders, is_trashed };
+                    self.places.insert(NoteId(id.to_string()), place);
+                    self.read_note(&id);
                 }
                 EntryKind::Other(_) => {}
             }
         }
+    }
+
+    /// Reads a note that is listed; it is left out while it is not here.
+    fn read_note(&mut self, id: &DocumentId) {
+        let note = NoteId(id.to_string());
+        let (Some(place), said) = (self.places.get(&note).cloned(), self.said_now(id)) else {
+            return;
+        };
+        let Some((version, Said { text, title })) = said else {
+            self.notes.remove(&note);
+            return;
+        };
+        let title = title.unwrap_or(place.entry.name);
+        let (folders, is_trashed) = (place.folders, place.is_trashed);
+        self.notes.insert(note, NoteNow { text, title, folders, is_trashed, version });
     }
 
     /// A note's version and what it says, a draft included; `None` while it is not here.
@@ -276,10 +360,11 @@ impl Notebook {
             }
             let handle = repo.open(id);
             let (mut events, changed) = (handle.subscribe(), changed.clone());
+            let document = id.clone();
             let listener = tokio::spawn(async move {
                 while let Some(event) = events.next().await {
                     if matches!(event, DocumentEvent::Ready | DocumentEvent::Changed { .. }) {
-                        changed.notify_one();
+                        changed.tell(document.clone());
                     }
                 }
             });
@@ -296,6 +381,8 @@ impl Notebook {
         changes: &ChangeSet,
     ) -> Result<Version, NotebookError> {
         let handle = self.handle(note)?;
+        // What is known of it is old, whether the edit is taken or refused.
+        self.changed.note(handle.id().clone());
         if changes.is_identity() {
             return Ok(handle.read(version_of)?);
         }
@@ -373,7 +460,8 @@ impl Notebook {
         self.unlisted.entry(folder.clone()).or_default().push(entry.clone());
         let note = NoteId(handle.id().to_string());
         self.open(handle.id());
-        self.places.insert(note.clone(), (folder, entry));
+        self.places
+            .insert(note.clone(), Place { folder, entry, folders: folders.to_vec(), is_trashed });
         Ok(note)
     }
 
@@ -385,7 +473,8 @@ impl Notebook {
         is_trashed: bool,
     ) -> Result<(), NotebookError> {
         let target = if is_trashed { self.trash.clone() } else { self.folder(folders)? };
-        let Some((source, old)) = self.places.get(note).cloned() else { return Ok(()) };
+        let Some(place) = self.places.get(note).cloned() else { return Ok(()) };
+        let (source, old) = (place.folder, place.entry);
         if target == source {
             return Ok(());
         }
@@ -393,8 +482,10 @@ impl Notebook {
         let entry = Entry { added: now().max(old.added + 1), from, ..old.clone() };
         self.list(&target, &entry)?;
         let handle = self.open(&source).handle.clone();
+        self.changed.note(source);
         handle.change(None, |tx| folder::remove(tx, &old.url, old.added))??;
-        self.places.insert(note.clone(), (target, entry));
+        let folders = folders.to_vec();
+        self.places.insert(note.clone(), Place { folder: target, entry, folders, is_trashed });
         Ok(())
     }
 
@@ -402,6 +493,7 @@ impl Notebook {
     pub(crate) fn list_new(&mut self) -> Result<(), NotebookError> {
         for (folder, entries) in std::mem::take(&mut self.unlisted) {
             let handle = self.open(&folder).handle.clone();
+            self.changed.note(folder);
             handle.change(None, |tx| {
                 entries.iter().try_for_each(|entry| folder::add(tx, entry, usize::MAX))
             })??;
@@ -411,6 +503,7 @@ impl Notebook {
 
     fn list(&mut self, folder: &DocumentId, entry: &Entry) -> Result<(), NotebookError> {
         let handle = self.open(folder).handle.clone();
+        self.changed.note(folder.clone());
         handle.change(None, |tx| folder::add(tx, entry, usize::MAX))??;
         Ok(())
     }

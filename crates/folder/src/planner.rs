@@ -186,12 +186,12 @@ pub struct Plan {
 }
 
 /// The notes, as they are now.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Notes {
+#[derive(Debug, Clone, Copy)]
+pub struct Notes<'n> {
     /// Those that are here.
-    pub now: BTreeMap<NoteId, NoteNow>,
+    pub now: &'n BTreeMap<NoteId, NoteNow>,
     /// Those that are no longer listed in the folder: somebody took them out of it.
-    pub departed: BTreeSet<NoteId>,
+    pub departed: &'n BTreeSet<NoteId>,
 }
 
 /// What a plan may assume beside files and notes.
@@ -209,7 +209,7 @@ const MANY: usize = 20;
 /// Compares files and notes with what is remembered.
 pub fn plan(
     disk: &Disk,
-    notes: &Notes,
+    notes: Notes<'_>,
     memory: &Memory,
     history: &dyn History,
     options: PlanOptions,
@@ -271,6 +271,37 @@ pub fn plan(
         }
     }
     plan
+}
+
+/// What [`plan`] does for some notes, when their files are where they were and nothing else is to be
+/// done than carrying text over; `None` when more has to be looked at.
+///
+/// It costs what these notes do, however many others there are.
+pub fn plan_some(
+    disk: &Disk,
+    notes: &BTreeMap<NoteId, NoteNow>,
+    memory: &Memory,
+    history: &dyn History,
+    some: &BTreeSet<NoteId>,
+) -> Option<Vec<Action>> {
+    let mut paths = BTreeSet::new();
+    let (mut taken, mut actions) = (BTreeSet::new(), Vec::new());
+    for note in some {
+        let remembered = memory.notes.get(note).filter(|it| !it.is_deleted)?;
+        let (now, path) = (notes.get(note)?, &remembered.path);
+        let read = disk.files.get(path)?.as_ref().ok()?;
+        paths.insert(path);
+        let pair = Pair { note, now, path, read, remembered: Some(remembered) };
+        plan_file(&pair, history, &mut taken, &mut actions);
+    }
+    let is_text = |action: &Action| match action {
+        Action::Edit { .. } | Action::Unite { .. } => true,
+        Action::Write { expected, .. } => expected.is_some(),
+        _ => false,
+    };
+    // A file that was deleted, and another one in its place, are matched with all the others.
+    let sharing = memory.notes.values().filter(|it| paths.contains(&it.path)).count();
+    (actions.iter().all(is_text) && sharing == some.len()).then_some(actions)
 }
 
 /// A note with its file.

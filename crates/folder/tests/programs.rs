@@ -198,3 +198,20 @@ async fn a_folder_that_goes_away_and_comes_back_changed() {
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_another_one_of_its_name_replaces_is_watched_again() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let (root, away) = (scene.root(), scene.scratch.path().join("away"));
+    run("cp", &["-a", root.to_str().unwrap()], &away);
+    fs::remove_dir_all(&root).unwrap();
+    scene.until("the pause", |status| status.paused == Some(Paused::Vanished)).await;
+    run("mv", &[away.to_str().unwrap()], &root);
+    scene.until_in_step().await;
+    assert_eq!(scene.listed(&scene.trash).entries.len(), 0);
+    fs::write(root.join("Trip.md"), "# Trip\npack\n").unwrap();
+    scene.until_note(&note, "# Trip\npack\n").await;
+}

@@ -282,7 +282,7 @@ impl Desk {
         }
         self.make_stale(state, id);
         if is_draft {
-            state.mirroring.draft_changed();
+            state.mirroring.draft_changed(id);
         }
     }
 

@@ -38,9 +38,9 @@ pub(super) struct Mirroring {
 
 impl Mirroring {
     /// A draft has changed, of which the repo does not tell.
-    pub(super) fn draft_changed(&self) {
-        if let Some(mirror) = &self.mirror {
-            mirror.draft_changed();
+    pub(super) fn draft_changed(&self, note: &ItemId) {
+        if let (Some(mirror), Ok(id)) = (&self.mirror, document_id(note)) {
+            mirror.draft_changed(&id);
         }
     }
 }

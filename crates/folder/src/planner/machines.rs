@@ -57,9 +57,10 @@ impl Machine {
             let files = self.files.iter();
             let files = files.map(|(path, text)| (path.clone(), FileText::decode(text.as_bytes())));
             let disk = Disk { files: files.collect(), ids: BTreeMap::new() };
-            let now = self.notes.keys().map(|id| (id.clone(), self.now(id))).collect();
-            let notes = Notes { now, departed: BTreeSet::new() };
-            let plan = plan(&disk, &notes, &self.memory, self, PlanOptions::default());
+            let now: BTreeMap<NoteId, NoteNow> =
+                self.notes.keys().map(|id| (id.clone(), self.now(id))).collect();
+            let notes = Notes { now: &now, departed: &BTreeSet::new() };
+            let plan = plan(&disk, notes, &self.memory, self, PlanOptions::default());
             if plan.actions.is_empty() {
                 return;
             }

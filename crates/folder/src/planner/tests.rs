@@ -36,6 +36,20 @@ fn note(text: &str, title: &str, folders: &[&str]) -> NoteNow {
     }
 }
 
+fn note_of(action: &Action) -> Option<&NoteId> {
+    match action {
+        Action::Create { .. } => None,
+        Action::Edit { note, .. }
+        | Action::Unite { note, .. }
+        | Action::Write { note, .. }
+        | Action::Rename { note, .. }
+        | Action::Adopt { note, .. }
+        | Action::Place { note, .. }
+        | Action::Trash { note }
+        | Action::Forget { note } => Some(note),
+    }
+}
+
 impl World {
     fn disk(&self) -> Disk {
         let files = self.files.iter();
@@ -48,8 +62,22 @@ impl World {
     }
 
     fn plan_with(&self, options: PlanOptions) -> Plan {
-        let notes = Notes { now: self.notes.clone(), departed: self.departed.clone() };
-        plan(&self.disk(), &notes, &self.memory, &NoHistory, options)
+        let notes = Notes { now: &self.notes, departed: &self.departed };
+        let plan = plan(&self.disk(), notes, &self.memory, &NoHistory, options);
+        self.check_parts(&plan);
+        plan
+    }
+
+    /// What is planned for one note alone is what is planned for it among all.
+    fn check_parts(&self, plan: &Plan) {
+        for note in self.notes.keys().filter(|_| plan.too_many_gone.is_none()) {
+            let (disk, some) = (self.disk(), BTreeSet::from([note.clone()]));
+            let alone = plan_some(&disk, &self.notes, &self.memory, &NoHistory, &some);
+            let among = plan.actions.iter().filter(|action| note_of(action) == Some(note));
+            if let Some(alone) = alone {
+                assert_eq!(alone.iter().collect::<Vec<_>>(), among.collect::<Vec<_>>());
+            }
+        }
     }
 
     fn add(&mut self, id: &str, now: NoteNow) -> NoteId {
@@ -92,14 +120,7 @@ impl World {
                 (now.folders, now.is_trashed) = (folders, path.is_trash());
                 self.add(&format!("new {}", self.next_note), now)
             }
-            Action::Edit { note, .. }
-            | Action::Unite { note, .. }
-            | Action::Write { note, .. }
-            | Action::Rename { note, .. }
-            | Action::Adopt { note, .. }
-            | Action::Place { note, .. }
-            | Action::Trash { note }
-            | Action::Forget { note } => note.clone(),
+            other => note_of(other).unwrap().clone(),
         };
         match action {
             Action::Edit { changes, review, .. } => {
@@ -328,8 +349,8 @@ fn ids_bring_notes_and_files_together_without_memory() {
     world.save("Elsewhere.md", "one\nthree\n");
     let mut disk = world.disk();
     disk.ids.insert(path("Elsewhere.md"), NoteId("a".into()));
-    let notes = Notes { now: world.notes.clone(), departed: BTreeSet::new() };
-    let plan = plan(&disk, &notes, &world.memory, &NoHistory, PlanOptions::default());
+    let notes = Notes { now: &world.notes, departed: &world.departed };
+    let plan = plan(&disk, notes, &world.memory, &NoHistory, PlanOptions::default());
     assert!(matches!(&plan.actions[..], [Action::Edit { review: true, .. }, Action::Adopt { .. }]));
 }
 

@@ -1,0 +1,461 @@
+//! Carries plans out: rounds of looking, planning and acting until files and notes agree.
+//!
+//! A round costs what changed. Only what may concern other files, too, is planned with all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rejoin_storage::StoreError;
+use tokio::sync::watch;
+
+use super::directory_watch::{DirectoryWatch, Scan};
+use super::due::RESTLESS;
+use super::{MirrorStatus, Paused};
+use crate::disk::{Changed, Folder, FolderError, Scanned};
+use crate::file_path::FilePath;
+use crate::file_text::LeftAlone;
+use crate::memory::{Memory, NoteId, ReviewMark};
+use crate::memory_store::MemoryStore;
+use crate::notebook::{Notebook, NotebookError, Refreshed};
+use crate::planner::{Action, NoteNow, Notes, Plan, PlanOptions, plan, plan_some};
+
+/// How often is looked whether files came to rest that were written a moment ago.
+const TICK: Duration = Duration::from_millis(40);
+/// A folder that cannot be used now is tried again after this.
+const RETRY: Duration = Duration::from_secs(5);
+/// A file that is gone is believed to be gone after this: programs that save by renaming put it back
+/// sooner.
+const GRACE: Duration = Duration::from_millis(600);
+/// Plans that follow one another at once; what is left then waits for the next occasion.
+const ROUNDS: usize = 12;
+/// How long files that went count together.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Does the work of a mirror, on a thread where nothing else waits.
+pub(super) struct Worker {
+    pub(super) folder: Folder,
+    pub(super) notebook: Notebook,
+    memory: Memory,
+    store: MemoryStore,
+    status: watch::Sender<MirrorStatus>,
+    files: watch::Sender<BTreeMap<NoteId, FilePath>>,
+    reviews: BTreeMap<NoteId, ReviewMark>,
+    left_alone: BTreeMap<FilePath, LeftAlone>,
+    /// Notes that somebody took out of the folder, at the last whole plan.
+    departed: BTreeSet<NoteId>,
+    /// When notes were trashed because their file went.
+    gone: Vec<Instant>,
+    pub(super) deletions_confirmed: bool,
+    /// Notes of which something was recorded that is not on disk yet.
+    unsaved: BTreeSet<NoteId>,
+    /// Since when files are met that were written a moment ago.
+    restless_since: Option<Instant>,
+    /// What of the directory may have changed since it was last scanned.
+    pub(super) scan_due: Scan,
+    /// Which notes and files may no longer agree.
+    plan_due: Scope,
+    /// Notes whose file is gone, and since when.
+    missing: BTreeMap<NoteId, Instant>,
+    /// What the watcher cannot do.
+    pub(super) watch_trouble: Option<String>,
+    /// The mirror is to end; what is left undone is found again at the next start.
+    ending: Arc<AtomicBool>,
+}
+
+/// What a plan is about.
+enum Scope {
+    All,
+    Notes(BTreeSet<NoteId>),
+}
+
+impl Scope {
+    fn add(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Notes(notes), Self::Notes(others)) => notes.extend(others),
+            (_, Self::All) => *self = Self::All,
+            (Self::All, _) => {}
+        }
+    }
+}
+
+/// Why a round of work ended early.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Notebook(#[from] NotebookError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How the rounds of one look ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// There is nothing more to do.
+    Done,
+    /// Something was done, so there may be more.
+    Acted,
+    /// Files are being written; soon they are not.
+    Restless,
+    /// Nothing can be done at present.
+    Paused,
+}
+
+/// Where a worker tells how it is doing.
+pub(super) struct Told {
+    pub(super) status: watch::Sender<MirrorStatus>,
+    pub(super) files: watch::Sender<BTreeMap<NoteId, FilePath>>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        folder: Folder,
+        notebook: Notebook,
+        (memory, store): (Memory, MemoryStore),
+        told: Told,
+        ending: Arc<AtomicBool>,
+    ) -> Self {
+        let mut worker = Self {
+            folder,
+            notebook,
+            memory: Memory::default(),
+            store,
+            status: told.status,
+            files: told.files,
+            reviews: BTreeMap::new(),
+            left_alone: BTreeMap::new(),
+            departed: BTreeSet::new(),
+            gone: Vec::new(),
+            deletions_confirmed: false,
+            unsaved: BTreeSet::new(),
+            restless_since: None,
+            scan_due: Scan::All,
+            plan_due: Scope::All,
+            missing: BTreeMap::new(),
+            watch_trouble: None,
+            ending,
+        };
+        let notes: Vec<NoteId> = memory.notes.keys().cloned().collect();
+        worker.memory = memory;
+        notes.iter().for_each(|note| worker.show(note));
+        worker
+    }
+
+    /// Plans and acts until files and notes agree; says when to try again what cannot be done now.
+    pub(super) fn work(&mut self, watch: &mut DirectoryWatch) -> Option<Instant> {
+        let was_away = self.status.borrow().paused == Some(Paused::Vanished);
+        if was_away && self.folder.check_marker().is_ok() {
+            // What lies there now may be another directory of the same name.
+            self.watch_trouble = watch.renew().err().map(|error| error.to_string());
+        }
+        let mut next = MirrorStatus { problem: self.watch_trouble.clone(), ..Default::default() };
+        let mut ended = Round::Paused;
+        for _ in 0..ROUNDS {
+            match self.round(&mut next) {
+                Ok(Round::Acted) => ended = Round::Paused,
+                Ok(round) => {
+                    ended = round;
+                    break;
+                }
+                Err(RoundError::Folder(FolderError::Vanished(_))) => {
+                    next.paused = Some(Paused::Vanished);
+                    break;
+                }
+                // Somebody was faster; the next plan knows.
+                Err(RoundError::Notebook(NotebookError::Changed)) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "mirroring");
+                    next.problem = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        let now = Instant::now();
+        let again = match ended {
+            Round::Restless => Some(now + TICK),
+            Round::Done => self.missing.values().min().map(|since| *since + GRACE),
+            Round::Acted | Round::Paused => Some(now + RETRY),
+        };
+        if ended != Round::Restless && again.is_some() {
+            self.scan_due = Scan::All;
+            self.plan_due = Scope::All;
+        }
+        next.is_in_step = again.is_none();
+        self.tell(next);
+        again
+    }
+
+    fn tell(&self, mut next: MirrorStatus) {
+        next.left_alone = self.left_alone.clone();
+        next.to_review = self.reviews.clone();
+        next.notes = self.files.borrow().len();
+        self.status.send_if_modified(|status| {
+            let is_new = *status != next;
+            *status = next;
+            is_new
+        });
+    }
+
+    /// One plan, carried out.
+    fn round(&mut self, status: &mut MirrorStatus) -> Result<Round, RoundError> {
+        if self.ending.load(Ordering::Relaxed) {
+            return Ok(Round::Done);
+        }
+        // Whatever ends this early has to be looked at as a whole.
+        let scan = std::mem::replace(&mut self.scan_due, Scan::All);
+        let mut scope = std::mem::replace(&mut self.plan_due, Scope::All);
+        let scanned = match &scan {
+            Scan::All => self.folder.scan()?,
+            Scan::Paths(paths) => self.folder.scan_paths(paths)?,
+        };
+        scope.add(self.notes_of(scanned));
+        if self.folder.is_at_rest() {
+            self.restless_since = None;
+        } else {
+            let since = *self.restless_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < RESTLESS {
+                (self.scan_due, self.plan_due) = (scan, scope);
+                return Ok(Round::Restless);
+            }
+        }
+        match self.notebook.refresh() {
+            None => {
+                status.paused = Some(Paused::Waiting);
+                return Ok(Round::Paused);
+            }
+            Some(Refreshed::All) => scope = Scope::All,
+            Some(Refreshed::Notes(notes)) => scope.add(Scope::Notes(notes)),
+        }
+        let mut plan = self.plan(&scope);
+        if let Some(count) = plan.too_many_gone {
+            status.paused = Some(Paused::ManyGone(count));
+            return Ok(Round::Paused);
+        }
+        self.wait_for_missing(&mut plan);
+        (self.scan_due, self.plan_due) = self.due_after(&plan);
+        let is_done = plan.actions.is_empty();
+        self.deletions_confirmed &= !is_done;
+        let mut actions = plan.actions.iter();
+        let performed = actions.try_for_each(|action| match self.ending.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => self.perform(action),
+        });
+        // What was done counts, also when the rest failed.
+        self.notebook.list_new()?;
+        self.save()?;
+        if performed.is_err() {
+            (self.scan_due, self.plan_due) = (Scan::All, Scope::All);
+        }
+        performed?;
+        Ok(if is_done { Round::Done } else { Round::Acted })
+    }
+
+    /// The notes whose files were read again; all, when a file is nobody's.
+    fn notes_of(&self, scanned: Scanned) -> Scope {
+        let Scanned::Files(files) = scanned else { return Scope::All };
+        if files.is_empty() {
+            return Scope::Notes(BTreeSet::new());
+        }
+        let held = self.memory.notes.iter().filter(|(_, it)| files.contains(&it.path));
+        let notes: BTreeSet<NoteId> = held.map(|(note, _)| note.clone()).collect();
+        if notes.len() == files.len() { Scope::Notes(notes) } else { Scope::All }
+    }
+
+    fn plan(&mut self, scope: &Scope) -> Plan {
+        let (disk, now) = (self.folder.disk(), self.notebook.notes());
+        if let Scope::Notes(some) = scope
+            && let Some(actions) = plan_some(disk, now, &self.memory, &self.notebook, some)
+        {
+            return Plan { actions, ..Plan::default() };
+        }
+        let remembered = self.memory.notes.keys();
+        self.departed = remembered.filter(|note| !self.notebook.lists(note)).cloned().collect();
+        // While the question is open, none of the files that went is forgotten.
+        let is_asking = matches!(self.status.borrow().paused, Some(Paused::ManyGone(_)));
+        self.gone.retain(|at| is_asking || at.elapsed() < MINUTE);
+        let options = PlanOptions {
+            gone_lately: self.gone.len(),
+            deletions_confirmed: self.deletions_confirmed,
+        };
+        let notes = Notes { now, departed: &self.departed };
+        let mut plan = plan(disk, notes, &self.memory, &self.notebook, options);
+        self.left_alone = std::mem::take(&mut plan.left_alone);
+        plan
+    }
+
+    /// What a plan that is carried out leaves to be read and compared again.
+    fn due_after(&self, plan: &Plan) -> (Scan, Scope) {
+        let (mut paths, mut notes) = (BTreeSet::new(), BTreeSet::new());
+        for action in &plan.actions {
+            match action {
+                Action::Edit { note, .. } | Action::Unite { note, .. } => {
+                    notes.insert(note.clone());
+                }
+                Action::Write { note, path, expected: Some(_), .. } => {
+                    paths.insert(self.folder.root().join(path.as_str()));
+                    notes.insert(note.clone());
+                }
+                _ => return (Scan::All, Scope::All),
+            }
+        }
+        (Scan::Paths(paths), Scope::Notes(notes))
+    }
+
+    /// Takes out of a plan what follows from files that went just now.
+    fn wait_for_missing(&mut self, plan: &mut Plan) {
+        let mut missing = BTreeMap::new();
+        plan.actions.retain(|action| match action {
+            Action::Trash { note } | Action::Forget { note } => {
+                let since = self.missing.get(note).copied().unwrap_or_else(Instant::now);
+                let is_due = since.elapsed() >= GRACE || self.deletions_confirmed;
+                if !is_due {
+                    missing.insert(note.clone(), since);
+                }
+                is_due
+            }
+            _ => true,
+        });
+        self.missing = missing;
+    }
+
+    fn perform(&mut self, action: &Action) -> Result<(), RoundError> {
+        match action {
+            Action::Edit { note, changes, review, .. } => {
+                let mut now = self.now(note)?;
+                now.version = self.notebook.edit(note, &now.text, changes)?;
+                self.record(action, note, &now);
+                if *review && !changes.is_identity() {
+                    let mark = self.notebook.mark(note, changes);
+                    if let Some(remembered) = self.memory.notes.get_mut(note) {
+                        remembered.review = mark;
+                        self.show(note);
+                    }
+                }
+                Ok(())
+            }
+            Action::Unite { note, changes, .. } => {
+                let now = self.now(note)?;
+                self.notebook.edit(note, &now.text, changes)?;
+                self.record(action, note, &now);
+                Ok(())
+            }
+            Action::Write { note, path, text, expected } => {
+                // Remembered first: whenever the process ends, the file holds a remembered text.
+                self.record(action, note, &self.now(note)?);
+                self.save()?;
+                if self.folder.write(path, text, expected.as_ref())? == Changed::Done {
+                    self.folder.write_id(path, note)?;
+                }
+                Ok(())
+            }
+            Action::Rename { note, from, to } => {
+                if self.folder.rename(from, to)? == Changed::Done {
+                    self.folder.write_id(to, note)?;
+                    self.record(action, note, &self.now(note)?);
+                }
+                Ok(())
+            }
+            Action::Create { path, read } => {
+                let (folders, is_trashed) = place_of(path);
+                let note = self.notebook.create(&read.text, path.stem(), &folders, is_trashed)?;
+                let title = rejoin_notes::title::title(&read.text);
+                let title = title.unwrap_or_else(|| path.stem().to_owned());
+                let version = self.notebook.version(&note);
+                let text = read.text.clone();
+                let now = NoteNow { text, title, folders, is_trashed, version };
+                self.folder.write_id(path, &note)?;
+                self.record(action, &note, &now);
+                Ok(())
+            }
+            Action::Adopt { note, path, .. } => {
+                self.folder.write_id(path, note)?;
+                self.record(action, note, &self.now(note)?);
+                Ok(())
+            }
+            Action::Place { note, path, folders, is_trashed } => {
+                self.notebook.place(note, folders, *is_trashed)?;
+                let old = self.memory.notes.get(note).map(|remembered| remembered.path.clone());
+                if let Some(old) = old.filter(|old| old != path) {
+                    self.folder.forget_id(&old);
+                }
+                self.folder.write_id(path, note)?;
+                let placed = NoteNow {
+                    folders: if *is_trashed { Vec::new() } else { folders.clone() },
+                    is_trashed: *is_trashed,
+                    ..self.now(note)?
+                };
+                self.record(action, note, &placed);
+                Ok(())
+            }
+            Action::Trash { note } | Action::Forget { note } => {
+                if matches!(action, Action::Trash { .. }) {
+                    self.notebook.place(note, &[], true)?;
+                    self.gone.push(Instant::now());
+                }
+                if let Some(remembered) = self.memory.notes.get(note) {
+                    self.folder.forget_id(&remembered.path);
+                }
+                self.record(action, note, &self.now(note)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// A note as it was planned with.
+    fn now(&self, note: &NoteId) -> Result<NoteNow, NotebookError> {
+        if self.departed.contains(note) {
+            let remembered = self.memory.notes.get(note);
+            return remembered.map(NoteNow::departed).ok_or(NotebookError::Changed);
+        }
+        self.notebook.notes().get(note).cloned().ok_or(NotebookError::Changed)
+    }
+
+    pub(super) fn reviewed(&mut self, note: &NoteId) {
+        if let Some(remembered) = self.memory.notes.get_mut(note) {
+            remembered.review = None;
+            self.unsaved.insert(note.clone());
+            self.show(note);
+            let reviews = self.reviews.clone();
+            self.status.send_modify(|status| status.to_review = reviews);
+        }
+        if let Err(error) = self.save() {
+            tracing::warn!(%error, "a mark that went is not written");
+        }
+    }
+
+    fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
+        self.memory.record(action, note, now);
+        self.unsaved.insert(note.clone());
+        self.show(note);
+    }
+
+    /// Tells where a note's file is now, and what waits for review in it.
+    fn show(&mut self, note: &NoteId) {
+        let remembered = self.memory.notes.get(note).filter(|it| !it.is_deleted);
+        let path = remembered.map(|remembered| remembered.path.clone());
+        match remembered.and_then(|remembered| remembered.review.clone()) {
+            Some(mark) => drop(self.reviews.insert(note.clone(), mark)),
+            None => drop(self.reviews.remove(note)),
+        }
+        self.files.send_if_modified(|files| match path {
+            Some(path) => files.insert(note.clone(), path.clone()) != Some(path),
+            None => files.remove(note).is_some(),
+        });
+    }
+
+    /// Puts what was recorded on disk.
+    fn save(&mut self) -> Result<(), StoreError> {
+        self.store.save(&self.unsaved, &self.memory)?;
+        self.unsaved.clear();
+        Ok(())
+    }
+}
+
+/// The folders of a new file's note, and whether it is in the trash.
+fn place_of(path: &FilePath) -> (Vec<String>, bool) {
+    let folders = path.folders();
+    if path.is_trash() { (Vec::new(), true) } else { (folders, false) }
+}
