@@ -4,7 +4,7 @@ import { closeCompletion, completionKeymap, completionStatus } from "@codemirror
 import { defaultKeymap, indentLess, indentMore } from "@codemirror/commands";
 import { bracketMatching } from "@codemirror/language";
 import { highlightSelectionMatches } from "@codemirror/search";
-import { Compartment, EditorSelection, EditorState, type Extension, Prec, Text } from "@codemirror/state";
+import { Compartment, EditorSelection, EditorState, type Extension, Prec, type Text } from "@codemirror/state";
 import { drawSelection, dropCursor, EditorView, keymap, placeholder } from "@codemirror/view";
 import { isNoteLink, isOpenable } from "../shared/links";
 import { strings } from "../shared/strings";
@@ -20,7 +20,7 @@ import { toggleTask } from "./preview-widgets";
 
 export interface EditorOptions {
   parent: HTMLElement;
-  text: string;
+  doc: Text;
   session: NoteSession;
   readOnly: boolean;
   spellCheck: boolean;
@@ -47,9 +47,8 @@ export class NoteEditor {
   private readonly label = new Compartment();
 
   constructor(options: EditorOptions) {
-    const { session } = options;
+    const { doc, session } = options;
     this.session = session;
-    const doc = Text.of(options.text.split("\n"));
     const formatted = doc.length <= formattingLimit;
     this.view = new EditorView({
       parent: options.parent,

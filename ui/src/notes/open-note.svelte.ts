@@ -127,11 +127,12 @@ export class OpenNote {
     this.opened = null;
     this.large = text.length > formattingLimit;
     this.session?.close();
+    const doc = Text.of(text.split("\n"));
     const session = new NoteSession({
       backend: this.around.backend,
       note: this.id,
       version,
-      text: Text.of(text.split("\n")),
+      text: doc,
       reopen: () => this.request(),
       onPeers: (peers) => this.showPeers(peers),
       onTrouble: (error) => (this.trouble = error !== null),
@@ -139,7 +140,7 @@ export class OpenNote {
     this.session = session;
     this.editor = new NoteEditor({
       parent,
-      text,
+      doc,
       session,
       readOnly: this.readOnly,
       label: this.label,
@@ -152,7 +153,9 @@ export class OpenNote {
     for (const event of early) session.receive(event);
     this.editor.view.dispatch({ effects: setPeers.of(this.peers) });
     if (this.place) this.goTo(this.place);
-    this.countWords();
+    // In a long note the text shows first.
+    if (doc.length > longNote) this.wordTimer = setTimeout(() => this.countRested(), wordDelay);
+    else this.countWords();
   }
 
   get currentPlace(): NotePlace | null {
@@ -265,12 +268,16 @@ export class OpenNote {
     }
     this.wordTimer ??= setTimeout(
       () => {
-        this.wordTimer = null;
-        this.countWords();
+        this.countRested();
         this.rested();
       },
       long ? wordPause : wordDelay,
     );
+  }
+
+  private countRested(): void {
+    this.wordTimer = null;
+    this.countWords();
   }
 
   /** The text has changed and its writers paused: what is derived from it is made anew. */
