@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rejoin_columnar::leb128;
+
 use crate::op_id::OpId;
 
 /// The identity of one writer: arbitrary bytes, usually 16 random ones.
@@ -122,6 +124,41 @@ impl Actors {
 
     fn search(&self, id: &ActorId) -> Result<usize, usize> {
         self.sorted.binary_search_by(|index| self.ids[*index as usize].cmp(id))
+    }
+}
+
+/// Actors as the bytes of one chunk number them: those that it names, by their bytes.
+#[derive(Debug)]
+pub(crate) struct ActorNumbers {
+    used: Vec<u32>,
+    numbers: Vec<u32>,
+}
+
+impl ActorNumbers {
+    pub(crate) fn new(actors: &Actors, is_used: impl Fn(u32) -> bool) -> Self {
+        let used: Vec<u32> =
+            actors.sorted().iter().copied().filter(|actor| is_used(*actor)).collect();
+        let mut numbers = vec![u32::MAX; actors.len()];
+        for (number, actor) in used.iter().enumerate() {
+            numbers[*actor as usize] = number as u32;
+        }
+        Self { used, numbers }
+    }
+
+    /// The number in the chunk of an actor that is used.
+    #[inline]
+    pub(crate) fn number(&self, actor: u32) -> u32 {
+        self.numbers[actor as usize]
+    }
+
+    /// Writes how many actors are used, and their ids.
+    pub(crate) fn write(&self, actors: &Actors, out: &mut Vec<u8>) {
+        leb128::write_u64(out, self.used.len() as u64);
+        for actor in &self.used {
+            let id = actors.get(*actor).as_bytes();
+            leb128::write_u64(out, id.len() as u64);
+            out.extend_from_slice(id);
+        }
     }
 }
 

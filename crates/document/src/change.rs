@@ -17,7 +17,7 @@ use crate::{
     change_hash::ChangeHash,
     chunk::{Chunk, ChunkBuffer, ChunkError, ChunkKind},
     deflate::{self, InflateError},
-    op::{Key, OpRun},
+    op::OpRun,
     op_id::OpId,
 };
 pub(crate) use decoder::OpDecoder;
@@ -381,6 +381,18 @@ impl ChangeParser {
         Ok(ReadChange { bytes, hash: ChangeHash(hash), header, op_count })
     }
 
+    /// Checks the change that was encoded last as if it had been read, but for its hash.
+    ///
+    /// # Errors
+    /// As for [`Change::parse`].
+    pub(crate) fn check(&mut self, encoder: &ChangeEncoder) -> Result<Change, ChangeError> {
+        let hash = encoder.hash().expect("invariant: something was encoded");
+        let chunk = Chunk::read(encoder.chunk(), 0)?;
+        let header = Header::read(chunk.bytes, chunk.bytes.len() - chunk.body.len())?;
+        let op_count = self.check_ops(chunk.bytes, &header, |_| {})?;
+        Ok(Change::new(chunk.bytes.into(), hash, header, op_count))
+    }
+
     /// Decodes all operations, encodes them again and compares. Returns how many there are.
     fn check_ops<'b>(
         &mut self,
@@ -495,16 +507,10 @@ impl<'c> ReadChange<'c> {
 
 /// Whether the run refers to each of the actors beside the author, of whom there are `actors`.
 fn refers_to_all(run: &OpRun<'_>, actors: usize) -> bool {
-    let refers = |actor: u32, ids: &[OpId]| ids.iter().any(|id| id.actor == actor);
-    (1..actors as u32).all(|actor| match run {
-        OpRun::Insert { object, after: key, .. } | OpRun::Delete { object, target: key, .. } => {
-            refers(actor, &[*object, *key])
-        }
-        OpRun::Single(op) => {
-            matches!(op.key, Key::Element(key) if key.actor == actor)
-                || op.object.actor == actor
-                || refers(actor, &op.predecessors)
-        }
+    (1..actors as u32).all(|actor| {
+        let mut refers = false;
+        run.for_each_id(|id| refers |= id.actor == actor);
+        refers
     })
 }
 

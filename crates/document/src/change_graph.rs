@@ -32,7 +32,6 @@ pub(crate) struct ChangeGraph {
     by_actor: Vec<Vec<u32>>,
     heads: Vec<ChangeHash>,
     head_indexes: Vec<ChangeIndex>,
-    /// Made when a hash that is not recent is asked for.
     index: Mutex<HashIndex>,
 }
 
@@ -139,8 +138,7 @@ impl ChangeGraph {
             // What it says is checked against the hashes, also if a thread died over it.
             Err(poisoned) => poisoned.into_inner(),
         };
-        index.cover(recent, |at| self.hash(at));
-        index.find(hash, |at| self.hash(at))
+        index.find(hash, recent, |at| self.hash(at))
     }
 
     /// The number of the change with this hash, if it is a head or among the latest.

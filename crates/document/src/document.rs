@@ -288,6 +288,20 @@ impl Document {
         })
     }
 
+    /// The numbers of the changes with these hashes; those that are not here are passed over.
+    pub(crate) fn find_changes(&self, hashes: &[ChangeHash]) -> Vec<ChangeIndex> {
+        let mut found: Vec<ChangeIndex> = Vec::with_capacity(hashes.len());
+        for hash in hashes {
+            // Most stand behind the one before, so that the table need not be asked.
+            let next = found.last().map(|last| ChangeIndex(last.0 + 1));
+            let next = next.filter(|next| {
+                (next.0 as usize) < self.graph.len() && self.graph.hash(*next) == *hash
+            });
+            found.extend(next.or_else(|| self.find_change(hash)));
+        }
+        found
+    }
+
     /// The hash of a change.
     pub(crate) fn hash_of(&self, index: ChangeIndex) -> ChangeHash {
         if !self.graph.knows(index) {

@@ -1,13 +1,18 @@
 //! Where a change stands, by its hash: a table that is cheap to make.
 //!
-//! A document that was just loaded makes it for its whole history when a hash is first asked for that
-//! is not among the latest, in the middle of an exchange with a peer. So each change costs one number
-//! in a flat table and nothing else; the hashes stay where they are.
+//! A document that was just loaded would make it for its whole history when a hash is first asked for
+//! that is not among the latest, in the middle of an exchange with a peer. So each change costs one
+//! number in a flat table and nothing else; the hashes stay where they are. And as an exchange asks for
+//! a few hashes only, most of them of late changes, the hashes are at first looked through backwards:
+//! the table is made when that has cost as much as the table would.
 
 use crate::{change_graph::ChangeIndex, change_hash::ChangeHash};
 
 /// A place where no change stands.
 const FREE: u32 = u32::MAX;
+
+/// How many hashes can be compared while one is put into the table.
+const COMPARED_PER_PUT: usize = 6;
 
 /// The first `covered` changes of a graph by their hashes.
 #[derive(Debug, Clone, Default)]
@@ -16,11 +21,33 @@ pub(crate) struct HashIndex {
     /// at least half of the places are free. The length is a power of two, or nothing.
     places: Vec<u32>,
     covered: usize,
+    /// How many hashes were compared, as they were not in the table.
+    compared: usize,
 }
 
 impl HashIndex {
+    /// The change with this hash among the first `count`.
+    pub(crate) fn find(
+        &mut self,
+        hash: &ChangeHash,
+        count: usize,
+        hash_of: impl Fn(ChangeIndex) -> ChangeHash,
+    ) -> Option<ChangeIndex> {
+        if self.compared >= count.saturating_sub(self.covered) * COMPARED_PER_PUT {
+            self.cover(count, &hash_of);
+            self.compared = 0;
+        }
+        for index in (self.covered as u32..count as u32).rev().map(ChangeIndex) {
+            self.compared += 1;
+            if hash_of(index) == *hash {
+                return Some(index);
+            }
+        }
+        self.find_covered(hash, hash_of)
+    }
+
     /// Takes in the changes up to and without `count` that it does not have yet.
-    pub(crate) fn cover(&mut self, count: usize, hash_of: impl Fn(ChangeIndex) -> ChangeHash) {
+    fn cover(&mut self, count: usize, hash_of: impl Fn(ChangeIndex) -> ChangeHash) {
         if count <= self.covered {
             return;
         }
@@ -40,7 +67,7 @@ impl HashIndex {
     }
 
     /// The change with this hash, if it is among those that were taken in.
-    pub(crate) fn find(
+    fn find_covered(
         &self,
         hash: &ChangeHash,
         hash_of: impl Fn(ChangeIndex) -> ChangeHash,
@@ -76,20 +103,31 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_in_is_found_and_nothing_else() {
+    fn what_is_there_is_found_and_nothing_else_however_often_one_asks() {
         let hash_of = |index: ChangeIndex| crowded(index.0);
         let mut index = HashIndex::default();
-        assert_eq!(index.find(&crowded(0), hash_of), None);
-        for count in [0, 1, 2, 3, 50, 51, 400, 1_000] {
-            index.cover(count, hash_of);
-            for number in 0..count as u32 {
-                assert_eq!(index.find(&crowded(number), hash_of), Some(ChangeIndex(number)));
+        assert_eq!(index.find(&crowded(0), 0, hash_of), None);
+        for count in [1, 2, 3, 50, 51, 400, 1_000] {
+            for number in (0..count as u32).rev() {
+                let found = index.find(&crowded(number), count, hash_of);
+                assert_eq!(found, Some(ChangeIndex(number)));
             }
             for number in [count as u32, count as u32 + 1, 5_000, 5_003] {
-                assert_eq!(index.find(&crowded(number), hash_of), None, "{number} of {count}");
+                assert_eq!(index.find(&crowded(number), count, hash_of), None);
             }
+            assert!(count - index.covered < 4, "so many questions are worth a table");
         }
-        index.cover(10, hash_of);
-        assert_eq!(index.find(&crowded(999), hash_of), Some(ChangeIndex(999)));
+    }
+
+    #[test]
+    fn a_few_questions_make_no_table() {
+        let hash_of = |index: ChangeIndex| crowded(index.0);
+        let mut index = HashIndex::default();
+        for _ in 0..COMPARED_PER_PUT {
+            assert_eq!(index.find(&crowded(1_000), 1_000, hash_of), None);
+            assert!(index.places.is_empty());
+        }
+        assert_eq!(index.find(&crowded(7), 1_000, hash_of), Some(ChangeIndex(7)));
+        assert_eq!(index.covered, 1_000);
     }
 }

@@ -112,6 +112,25 @@ impl<'a> OpRun<'a> {
         }
     }
 
+    /// Calls with each id that the run refers to, `OpId::ZERO` among them.
+    #[inline]
+    pub(crate) fn for_each_id(&self, mut call: impl FnMut(OpId)) {
+        match self {
+            Self::Insert { object, after: element, .. }
+            | Self::Delete { object, target: element, .. } => {
+                call(*object);
+                call(*element);
+            }
+            Self::Single(op) => {
+                call(op.object);
+                if let Key::Element(element) = op.key {
+                    call(element);
+                }
+                op.predecessors.iter().for_each(|id| call(*id));
+            }
+        }
+    }
+
     /// How many operations this is.
     pub(crate) fn count(&self) -> u32 {
         match self {

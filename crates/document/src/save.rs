@@ -6,6 +6,7 @@ use rejoin_columnar::{
 use smallvec::SmallVec;
 
 use crate::{
+    actor::ActorNumbers,
     change_hash::ChangeHash,
     chunk::{ChunkBuffer, ChunkKind},
     deflate::{DEFLATE_MIN_SIZE, deflate},
@@ -49,28 +50,24 @@ impl Document {
     /// These changes as one bundle chunk, which is small and which only Automerge 0.12 and its like
     /// read; hashes that are not here are passed over. It is for sending, not for storing.
     pub fn bundle(&self, hashes: &[ChangeHash]) -> Vec<u8> {
-        let mut indexes: Vec<_> = hashes.iter().filter_map(|hash| self.find_change(hash)).collect();
+        let mut indexes = self.find_changes(hashes);
         indexes.sort_unstable();
         indexes.dedup();
-        crate::bundle::write(&self.changes_at(&indexes))
+        crate::bundle::write(self, &indexes)
     }
 
     /// The changes that are not among `heads` or before them as a bundle; `None` when there are none.
     pub fn bundle_since(&self, heads: &[ChangeHash]) -> Option<Vec<u8>> {
-        let changes = self.changes_since(heads);
-        (!changes.is_empty()).then(|| crate::bundle::write(&changes))
+        let indexes = self.indexes_since(heads);
+        (!indexes.is_empty()).then(|| crate::bundle::write(self, &indexes))
     }
 
     fn save_columns(&self, compression: Compression) -> Vec<u8> {
-        let numbers = ActorNumbers::new(self);
+        let actors = &self.set.actors;
+        let numbers = ActorNumbers::new(actors, |actor| self.graph.seq(actor) > 0);
         let mut buffer = ChunkBuffer::default();
         let body = buffer.start();
-        leb128::write_u64(body, numbers.used.len() as u64);
-        for actor in &numbers.used {
-            let id = self.set.actors.get(*actor).as_bytes();
-            leb128::write_u64(body, id.len() as u64);
-            body.extend_from_slice(id);
-        }
+        numbers.write(actors, body);
         leb128::write_u64(body, self.heads().len() as u64);
         for head in self.heads() {
             body.extend_from_slice(&head.0);
@@ -159,31 +156,6 @@ impl Document {
 enum Compression {
     Deflate,
     None,
-}
-
-/// The actors of a document's changes as its chunk numbers them: in bytewise order.
-struct ActorNumbers {
-    used: Vec<u32>,
-    numbers: Vec<u32>,
-}
-
-impl ActorNumbers {
-    fn new(doc: &Document) -> Self {
-        let mut numbers = vec![u32::MAX; doc.set.actors.len()];
-        let mut used = Vec::new();
-        for actor in doc.set.actors.sorted() {
-            if doc.graph.seq(*actor) > 0 {
-                numbers[*actor as usize] = used.len() as u32;
-                used.push(*actor);
-            }
-        }
-        Self { used, numbers }
-    }
-
-    #[inline]
-    fn number(&self, actor: u32) -> u32 {
-        self.numbers[actor as usize]
-    }
 }
 
 /// Columns being put behind each other, with their list.

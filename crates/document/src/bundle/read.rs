@@ -16,7 +16,6 @@ use crate::{
         read_actors, read_hashes,
     },
     change_hash::ChangeHash,
-    chunk::Chunk,
     deflate::{self, InflateError},
     op::OpRun,
 };
@@ -406,8 +405,7 @@ fn build(
             extra: row.extra,
         };
         encoder.encode(&header, &actors, &ops.runs[runs.clone()]);
-        let chunk = Chunk::read(encoder.chunk(), 0).map_err(ChangeError::from)?;
-        built.push(parser.parse(&chunk)?);
+        built.push(parser.check(&encoder)?);
     }
     Ok(built)
 }

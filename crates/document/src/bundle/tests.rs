@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::{
-    actor::Actors,
-    change::{ChangeEncoder, ChangeHeader, columns::ID_COUNTER},
+    actor::ActorId,
+    change::{Change, ChangeEncoder, ChangeHeader, columns::ID_COUNTER},
     chunk::Chunk,
-    op::{Action, Key, Op, OpRun, RawValue},
+    op::{Action, Key, Op, RawValue},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,6 +68,42 @@ fn history(random: &mut ChaCha8Rng, count: usize) -> Vec<Change> {
         changes.push(Change::from_encoder(&encoder));
     }
     changes
+}
+
+/// Changes that no document holds, as the writer takes them.
+fn rows_of(changes: &[Change]) -> (Vec<Row<'_>>, Vec<OpRun<'_>>, Actors) {
+    let mut actors = Actors::default();
+    let mut runs = Vec::new();
+    let mut rows = Vec::new();
+    for change in changes {
+        let numbers: Vec<u32> = change.local_actors().map(|id| actors.intern(id)).collect();
+        let first_run = runs.len();
+        runs.extend(change.runs().map(|run| run.map_ids(|id| renumbered(id, &numbers))));
+        let place = |dep: &ChangeHash| changes.iter().position(|change| change.hash() == *dep);
+        rows.push(Row {
+            actor: numbers[0],
+            seq: change.seq() as u32,
+            start_op: change.start_op() as u32,
+            max_op: change.max_op() as u32,
+            time: change.time(),
+            message: change.message(),
+            deps: (change.deps().iter())
+                .map(|dep| place(dep).map_or(Dep::Outside(*dep), Dep::Inside))
+                .collect(),
+            extra: change.extra(),
+            runs: first_run..runs.len(),
+        });
+    }
+    (rows, runs, actors)
+}
+
+fn renumbered(id: OpId, numbers: &[u32]) -> OpId {
+    if id.is_zero() { id } else { OpId::new(id.counter, numbers[id.actor as usize]) }
+}
+
+fn write(changes: &[Change]) -> Vec<u8> {
+    let (rows, runs, actors) = rows_of(changes);
+    write_rows(&rows, &runs, &actors)
 }
 
 fn each_seed(iterations: u64, mut check: impl FnMut(&mut ChaCha8Rng)) {
@@ -173,7 +209,9 @@ fn shuffled(changes: &[Change], random: &mut ChaCha8Rng, with_counters: bool) ->
     if !with_counters {
         columns.append(ID_ROW, &mut |out| row.finish_into(out));
     }
-    let (external, change_columns) = write_changes(changes, number);
+    let (change_rows, runs, known) = rows_of(changes);
+    let (external, change_columns) =
+        write_changes(&change_rows, &number_actors(&change_rows, &runs, &known));
     let mut out = Vec::new();
     leb128::write_u64(&mut out, external.len() as u64);
     external.iter().for_each(|hash| out.extend_from_slice(&hash.0));
@@ -191,9 +229,7 @@ fn shuffled(changes: &[Change], random: &mut ChaCha8Rng, with_counters: bool) ->
 
 /// The operations of a run one by one, with actors numbered anew.
 fn singles<'a>(run: &OpRun<'a>, id: OpId, numbers: &[u32]) -> Vec<Op<'a>> {
-    let global = |id: OpId| {
-        if id.is_zero() { id } else { OpId::new(id.counter, numbers[id.actor as usize]) }
-    };
+    let global = |id| renumbered(id, numbers);
     let plain = |object, key, insert, action| Op {
         object: global(object),
         key: Key::Element(key),

@@ -55,7 +55,6 @@ impl ChangeEncoder {
     ) -> ChangeHash {
         self.number_actors(header.actor, actors, runs);
         let author = header.actor;
-        let order = |id: &OpId| actors.order(*id);
         let author_only = self.others.is_empty();
         let numbers = &self.numbers;
         let local = |actor: u32| {
@@ -82,14 +81,7 @@ impl ChangeEncoder {
         } else {
             let mut counter = header.start_op;
             for run in runs {
-                match run {
-                    OpRun::Single(op) if !op.predecessors.is_sorted_by_key(order) => {
-                        let mut op = op.clone();
-                        op.predecessors.sort_unstable_by_key(order);
-                        self.ops.append_single(&op, local);
-                    }
-                    run => self.ops.append(run, OpId::new(counter, 0), local),
-                }
+                self.ops.append_sorted(run, OpId::new(counter, 0), actors, local);
                 counter = counter.wrapping_add(run.count());
             }
             self.op_count = counter.wrapping_sub(header.start_op);
@@ -137,23 +129,7 @@ impl ChangeEncoder {
             }
         };
         for run in runs {
-            match run {
-                OpRun::Insert { object, after, .. } => {
-                    refer(*object);
-                    refer(*after);
-                }
-                OpRun::Delete { object, target, .. } => {
-                    refer(*object);
-                    refer(*target);
-                }
-                OpRun::Single(op) => {
-                    refer(op.object);
-                    if let Key::Element(id) = op.key {
-                        refer(id);
-                    }
-                    op.predecessors.iter().for_each(|id| refer(*id));
-                }
-            }
+            run.for_each_id(&mut refer);
         }
         if self.others.len() > 1 {
             self.others.sort_unstable_by_key(|actor| actors.order(OpId::new(0, *actor)));
@@ -233,8 +209,28 @@ impl OpEncoder {
         }
     }
 
+    /// Appends a run as [`OpEncoder::append`] does, its predecessors in any order.
+    #[inline]
+    pub(crate) fn append_sorted(
+        &mut self,
+        run: &OpRun<'_>,
+        id: OpId,
+        actors: &Actors,
+        local: impl FnMut(u32) -> u32,
+    ) {
+        let order = |id: &OpId| actors.order(*id);
+        match run {
+            OpRun::Single(op) if !op.predecessors.is_sorted_by_key(order) => {
+                let mut op = op.clone();
+                op.predecessors.sort_unstable_by_key(order);
+                self.append_single(&op, local);
+            }
+            run => self.append(run, id, local),
+        }
+    }
+
     /// Appends one operation.
-    pub(super) fn append_single(&mut self, op: &Op<'_>, mut local: impl FnMut(u32) -> u32) {
+    fn append_single(&mut self, op: &Op<'_>, mut local: impl FnMut(u32) -> u32) {
         self.append_object(op.object, 1, &mut local);
         match op.key {
             Key::Element(id) => {
