@@ -7,6 +7,7 @@ use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
 use rejoin_notes::note::Note;
 
 use crate::memory::{HeldText, Taken, Version};
+use crate::planner::Twin;
 
 /// What a change says that was taken from a file.
 pub const FROM_FILE: &str = "Edited as a file";
@@ -42,23 +43,39 @@ pub(crate) fn said(document: &Document, text: &str) -> bool {
 }
 
 /// As [`History::twin`](crate::planner::History::twin).
-pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Option<ChangeSet> {
+pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Option<Twin> {
     // An edit that was committed upon everything that was here is the only head then.
-    let [mine] = held.version.heads[..] else { return None };
-    if taken.from == held.version || held.version.draft > 0 || document.draft_len() > 0 {
+    let [mine] = taken.into.heads[..] else { return None };
+    if taken.from == taken.into || taken.into.draft > 0 || document.draft_len() > 0 {
         return None;
     }
-    let loser = versions(document).find_map(|heads| {
+    versions(document).find_map(|heads| {
         let is_other = !is_among(document, &mine, &heads) && says(document, &heads, &held.text);
-        is_other.then(|| loser(document, mine, held, taken, &heads)).flatten()
-    })?;
-    take_back(document, loser)
+        let loser = is_other.then(|| loser(document, mine, held, taken, &heads)).flatten()?;
+        let changes = take_back(document, held, taken, &loser)?;
+        Some(Twin { changes, is_shared: loser.is_shared })
+    })
+}
+
+/// One of two changes that did the same.
+struct Loser {
+    /// The one to take back.
+    change: ChangeHash,
+    /// A version that says the same without it.
+    stays: Vec<ChangeHash>,
+    /// Whether both were taken from files, so that both machines ask.
+    is_shared: bool,
 }
 
 /// What takes out of the text now what one change put into it.
-fn take_back(document: &Document, change: ChangeHash) -> Option<ChangeSet> {
+fn take_back(
+    document: &Document,
+    held: &HeldText,
+    taken: &Taken,
+    loser: &Loser,
+) -> Option<ChangeSet> {
     let version = |heads| Version { heads, draft: 0 };
-    let (before, after) = (version(document.deps(&change)?), version(vec![change]));
+    let (before, after) = (version(document.deps(&loser.change)?), version(vec![loser.change]));
     let made = between(document, &before, &after)?;
     let (_, since) = since(document, &after)?;
     let sections = made.sections().iter().map(|section| match section {
@@ -68,10 +85,43 @@ fn take_back(document: &Document, change: ChangeHash) -> Option<ChangeSet> {
         }
     });
     let out = ChangeSet::from_sections(sections).map(&since, Order::After).ok()?;
-    // Only one of two goes: whatever is taken out must still be there afterwards.
-    let left = out.apply(&Note::find(&document.view()).ok()?.text(&document.view())).ok()?;
-    let stays = made.splices().all(|splice| left.contains(splice.inserted.trim()));
-    (!out.is_identity() && stays).then_some(out)
+    // Only one of two goes: what the other one put there must still be there, however others wrote
+    // into it.
+    let did = match says(document, &after.heads, &held.text) {
+        true => made,
+        false => ChangeSet::between(&text_at(document, &taken.base)?, &held.text),
+    };
+    let (_, since) = self::since(document, &version(loser.stays.clone()))?;
+    (!out.is_identity() && keeps(&since, &did)).then_some(out)
+}
+
+/// Whether a change keeps everything that one before it has inserted.
+fn keeps(since: &ChangeSet, before: &ChangeSet) -> bool {
+    let mut at = 0;
+    let mut inserted = Vec::new();
+    for section in before.sections() {
+        match section {
+            Section::Keep(length) => at += length,
+            Section::Replace { inserted: text, .. } => {
+                inserted.push(at..at + utf16_len(text));
+                at += utf16_len(text);
+            }
+        }
+    }
+    let mut at = 0;
+    since.sections().iter().all(|section| match section {
+        Section::Keep(length) => {
+            at += length;
+            true
+        }
+        Section::Replace { deleted, .. } => {
+            let gone = at..at + deleted;
+            at += deleted;
+            inserted
+                .iter()
+                .all(|it| it.end <= gone.start || gone.end <= it.start || gone.is_empty())
+        }
+    })
 }
 
 /// Which change to take back, of `mine` and a version that says the same without it. The other
@@ -82,7 +132,7 @@ fn loser(
     held: &HeldText,
     taken: &Taken,
     heads: &[ChangeHash],
-) -> Option<ChangeHash> {
+) -> Option<Loser> {
     let all_among = |hashes: &[ChangeHash], heads: &[ChangeHash]| {
         hashes.iter().all(|hash| is_among(document, hash, heads))
     };
@@ -94,21 +144,21 @@ fn loser(
                 before.any(|version| says(document, &version, &base))
             })
     };
+    let i_lose = |is_shared| Loser { change: mine, stays: heads.to_vec(), is_shared };
     let theirs = match heads {
         [theirs] if is_from_file(document, theirs) => *theirs,
-        _ => return began_with(&taken.base.heads, heads).then_some(mine),
+        _ => return began_with(&taken.base.heads, heads).then(|| i_lose(false)),
     };
-    if !says(document, &[mine], &held.text) {
-        return began_with(&taken.base.heads, heads).then_some(mine);
-    }
     let deps = |hash: &ChangeHash| document.deps(hash).unwrap_or_default();
     let i_may = began_with(&deps(&mine), &[theirs]);
     let they_may = began_with(&deps(&theirs), &[mine]);
     match (i_may, they_may) {
-        (true, true) => Some(mine.max(theirs)),
-        (true, false) => Some(mine),
-        (false, true) => Some(theirs),
+        (true, true) if mine > theirs => Some(i_lose(true)),
+        (true, false) => Some(i_lose(true)),
         (false, false) => None,
+        // What says something else besides cannot stand for the other one.
+        _ if !says(document, &[mine], &held.text) => None,
+        _ => Some(Loser { change: theirs, stays: vec![mine], is_shared: true }),
     }
 }
 

@@ -50,6 +50,8 @@ pub struct HeldText {
     pub text: String,
     /// Whether another program wrote it.
     pub by_others: bool,
+    /// Whether the file did not hold it yet, but another machine may write it there.
+    pub is_expected: bool,
     /// The note's version that it was written from, or that it was taken into.
     pub version: Version,
     /// How the text was taken into the note, while it may still come on another way.
@@ -63,6 +65,8 @@ pub struct Taken {
     pub from: Version,
     /// The version of the text that it was an edit of.
     pub base: Version,
+    /// The note's version after.
+    pub into: Version,
 }
 
 /// A version of a note: its heads, and how much of a draft lies above them.
@@ -95,8 +99,9 @@ impl Memory {
             Action::Edit { read, taken, .. } => {
                 if let Some(remembered) = self.notes.get_mut(note) {
                     remembered.hold(&read.text, true, &now.version);
-                    if let Some(held) = remembered.texts.back_mut() {
-                        held.taken.clone_from(taken);
+                    if let (Some(held), Some((from, base))) = (remembered.texts.back_mut(), taken) {
+                        let (from, base, into) = (from.clone(), base.clone(), now.version.clone());
+                        held.taken = Some(Taken { from, base, into });
                     }
                     remembered.form = read.form;
                     remembered.is_deleted = false;
@@ -118,11 +123,19 @@ impl Memory {
                 remembered.form = *form;
                 remembered.hold(text, true, &now.version);
             }
-            Action::Unite { text, .. } => {
-                let held = self.notes.get_mut(note).map(|it| it.texts.iter_mut());
-                held.into_iter().flatten().filter(|held| held.text == *text).for_each(|held| {
+            Action::Unite { text, merged, merged_text, .. } => {
+                let Some(remembered) = self.notes.get_mut(note) else { return };
+                let mut held = remembered.texts.iter_mut();
+                if let Some(held) = held.find(|held| held.text == *text) {
                     held.taken = None;
-                });
+                }
+                remembered.may_hold(merged_text, merged);
+            }
+            Action::Anchor { text, version, .. } => {
+                let remembered = self.notes.get_mut(note).and_then(|it| it.texts.back_mut());
+                if let Some(held) = remembered.filter(|held| held.text == *text) {
+                    held.version = version.clone();
+                }
             }
             Action::Rename { to: path, .. } | Action::Place { path, .. } => {
                 self.at(note, path, now).place(path, now);
@@ -168,7 +181,28 @@ impl Remembered {
             self.texts.remove(at);
         }
         let (text, version) = (text.to_owned(), version.clone());
-        self.texts.push_back(HeldText { text, by_others, version, taken: None });
+        self.texts.push_back(HeldText {
+            text,
+            by_others,
+            is_expected: false,
+            version,
+            taken: None,
+        });
+        while self.texts.len() > REMEMBERED_TEXTS {
+            self.texts.pop_front();
+        }
+    }
+
+    /// Notes that another machine may write this text to the file, which belongs to a version of the
+    /// note.
+    fn may_hold(&mut self, text: &str, version: &Version) {
+        if self.texts.iter().any(|held| held.text == text) {
+            return;
+        }
+        let newest = self.texts.pop_back();
+        self.hold(text, false, version);
+        self.texts.iter_mut().next_back().into_iter().for_each(|held| held.is_expected = true);
+        self.texts.extend(newest);
         while self.texts.len() > REMEMBERED_TEXTS {
             self.texts.pop_front();
         }

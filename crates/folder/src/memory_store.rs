@@ -35,8 +35,18 @@ struct Stored {
 struct StoredText {
     text: String,
     by_others: bool,
+    #[serde(default)]
+    expected: bool,
     version: StoredVersion,
-    taken: Option<(StoredVersion, StoredVersion)>,
+    taken: Option<StoredTaken>,
+}
+
+/// How a text was taken into a note.
+#[derive(Serialize, Deserialize)]
+struct StoredTaken {
+    from: StoredVersion,
+    base: StoredVersion,
+    into: StoredVersion,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,11 +157,9 @@ impl Stored {
         let texts = remembered.texts.iter().map(|held| StoredText {
             text: held.text.clone(),
             by_others: held.by_others,
+            expected: held.is_expected,
             version: StoredVersion::of(&held.version),
-            taken: held
-                .taken
-                .as_ref()
-                .map(|taken| (StoredVersion::of(&taken.from), StoredVersion::of(&taken.base))),
+            taken: held.taken.as_ref().map(StoredTaken::of),
         });
         let review = remembered.review.clone().map(|mark| (mark.cursor, mark.excerpt));
         Self {
@@ -173,10 +181,9 @@ impl Stored {
             .map(|held| HeldText {
                 text: held.text,
                 by_others: held.by_others,
+                is_expected: held.expected,
                 version: held.version.version(),
-                taken: held
-                    .taken
-                    .map(|(from, base)| Taken { from: from.version(), base: base.version() }),
+                taken: held.taken.map(StoredTaken::taken),
             })
             .collect();
         Some(Remembered {
@@ -192,6 +199,18 @@ impl Stored {
             is_deleted: self.deleted,
             review: self.review.map(|(cursor, excerpt)| ReviewMark { cursor, excerpt }),
         })
+    }
+}
+
+impl StoredTaken {
+    fn of(taken: &Taken) -> Self {
+        let [from, base, into] = [&taken.from, &taken.base, &taken.into].map(StoredVersion::of);
+        Self { from, base, into }
+    }
+
+    fn taken(self) -> Taken {
+        let [from, base, into] = [self.from, self.base, self.into].map(StoredVersion::version);
+        Taken { from, base, into }
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::file_path::safe_name;
 use crate::history::{self, FROM_FILE, version_of};
 use crate::memory::{HeldText, NoteId, ReviewMark, Taken, Version};
-use crate::planner::{History, NoteNow};
+use crate::planner::{History, NoteNow, Twin};
 
 /// Who writes edits of files into notes that somebody else keeps open, as an app does: it knows of
 /// drafts, windows and undo.
@@ -547,7 +547,7 @@ impl History for Notebook {
         self.look(note, |document| Some(history::said(document, text))).unwrap_or(false)
     }
 
-    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<ChangeSet> {
+    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {
         let version = self.look(note, |document| Some(version_of(document)))?;
         let key = (note.clone(), held.text.clone());
         // As long as the note does not change, the answer does not.

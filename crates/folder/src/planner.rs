@@ -54,7 +54,16 @@ pub trait History {
 
     /// What to take out of the note when an edit that was taken from its file has come on another way,
     /// too.
-    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<ChangeSet>;
+    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin>;
+}
+
+/// An edit that came on two ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twin {
+    /// What to take out of the note, so that it is there once.
+    pub changes: ChangeSet,
+    /// Whether the other machine took it from a file, too, and now does the same.
+    pub is_shared: bool,
 }
 
 /// Nothing is known.
@@ -74,7 +83,7 @@ impl History for NoHistory {
         false
     }
 
-    fn twin(&self, _: &NoteId, _: &HeldText, _: &Taken) -> Option<ChangeSet> {
+    fn twin(&self, _: &NoteId, _: &HeldText, _: &Taken) -> Option<Twin> {
         None
     }
 }
@@ -103,7 +112,8 @@ pub enum Action {
         /// Whether the edit was made on an older text, so that a person should look at it.
         review: bool,
         /// How it is taken in, unless nothing of it is new.
-        taken: Option<Taken>,
+        /// It is the note's version before, and that of the text that it was an edit of.
+        taken: Option<(Version, Version)>,
     },
     /// Take out of the note what was taken in from its file and has come from elsewhere, too: a
     /// file-sync tool was faster with it than the notes' own way.
@@ -114,6 +124,20 @@ pub enum Action {
         changes: ChangeSet,
         /// The text that was taken in.
         text: String,
+        /// The version in which the note says it twice. Another machine may write that to its file.
+        merged: Version,
+        /// What the note says there.
+        merged_text: String,
+    },
+    /// Remember that the note says in this version, too, what its file says; what was written since
+    /// the one that was known is gone again.
+    Anchor {
+        /// The note.
+        note: NoteId,
+        /// What both say.
+        text: String,
+        /// The version.
+        version: Version,
     },
     /// Write the note's text to its file.
     Write {
@@ -295,7 +319,7 @@ pub fn plan_some(
         plan_file(&pair, history, &mut taken, &mut actions);
     }
     let is_text = |action: &Action| match action {
-        Action::Edit { .. } | Action::Unite { .. } => true,
+        Action::Edit { .. } | Action::Unite { .. } | Action::Anchor { .. } => true,
         Action::Write { expected, .. } => expected.is_some(),
         _ => false,
     };
@@ -337,7 +361,8 @@ fn plan_file(
         return;
     };
     if let Some((changes, text)) = twins::of_file(pair.note, remembered, now, history) {
-        actions.push(Action::Unite { note, changes, text });
+        let (merged, merged_text) = (now.version.clone(), now.text.clone());
+        actions.push(Action::Unite { note, changes, text, merged, merged_text });
         return;
     }
     let planned = actions.len();
@@ -345,7 +370,7 @@ fn plan_file(
     if !as_remembered || remembered.form != read.form {
         let made = edit::of_file(pair.note, &read.text, remembered, now, history);
         let from = now.version.clone();
-        let taken = made.base.map(|base| Taken { from, base });
+        let taken = made.base.map(|base| (from, base));
         actions.push(edit(made.changes, made.is_stale, taken));
     } else if read.text != now.text {
         let text = FileText { text: now.text.clone(), form: read.form };
@@ -355,6 +380,9 @@ fn plan_file(
             text,
             expected: Some(read.clone()),
         });
+    } else if remembered.newest().is_some_and(|held| held.version != now.version) {
+        let (text, version) = (read.text.clone(), now.version.clone());
+        actions.push(Action::Anchor { note: note.clone(), text, version });
     }
     if *path != remembered.path {
         let mut folders = path.folders();

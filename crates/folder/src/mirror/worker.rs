@@ -291,6 +291,7 @@ impl Worker {
         let (mut paths, mut notes) = (BTreeSet::new(), BTreeSet::new());
         for action in &plan.actions {
             match action {
+                Action::Anchor { .. } => {}
                 Action::Edit { note, .. } | Action::Unite { note, .. } => {
                     notes.insert(note.clone());
                 }
@@ -340,6 +341,10 @@ impl Worker {
                 let now = self.now(note)?;
                 self.notebook.edit(note, &now.text, changes)?;
                 self.record(action, note, &now);
+                Ok(())
+            }
+            Action::Anchor { note, .. } => {
+                self.record(action, note, &self.now(note)?);
                 Ok(())
             }
             Action::Write { note, path, text, expected } => {

@@ -34,15 +34,20 @@ pub(crate) fn of_file(
         FileEdit { changes, is_stale: false, base: None }
     };
     // A text that the note said once and this file never held was brought by a file-sync tool.
-    let is_new_here = remembered.texts.iter().all(|held| held.text != read);
-    if read == now.text || (is_new_here && history.said(note, read)) {
+    let known = remembered.texts.iter().find(|held| held.text == read);
+    let is_new_here = known.is_none_or(|held| held.is_expected);
+    if read == now.text || (is_new_here && (known.is_some() || history.said(note, read))) {
         return nothing();
     }
     let Some(base) = base(read, remembered) else {
         return FileEdit { changes: without_base(read, &now.text), is_stale: true, base: None };
     };
     let Base { held, is_newest, .. } = base;
-    let made = ChangeSet::between(&held.text, read);
+    let mut made = ChangeSet::between(&held.text, read);
+    if held.is_expected {
+        // The other machine takes out one of two that are the same, as this one did.
+        made = without_deletions(&made);
+    }
     if made.is_identity() {
         return nothing();
     }
@@ -75,8 +80,12 @@ fn since(
 /// What is in a file and not in the note, when nothing is known of what the file held: it is
 /// added, and nothing is removed.
 pub(crate) fn without_base(read: &str, now: &str) -> ChangeSet {
+    without_deletions(&ChangeSet::between_lines(now, read))
+}
+
+fn without_deletions(changes: &ChangeSet) -> ChangeSet {
     let mut sections = Vec::new();
-    for section in ChangeSet::between_lines(now, read).sections() {
+    for section in changes.sections() {
         match section {
             Section::Keep(length) => sections.push(Section::Keep(*length)),
             Section::Replace { deleted, inserted } => {
@@ -119,6 +128,9 @@ fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<Base<'a>> {
     let (at, held) = texts.min_by_key(|(_, held)| distance(held))?;
     if at == last {
         return is_newest(false);
+    }
+    if held.is_expected {
+        return Some(Base { held, is_newest: true, goes_back: false });
     }
     // When only other programs wrote after a text, it is most often the same one that writes on:
     // it changes its own last words, or takes them back. That it did not know of them, as they are

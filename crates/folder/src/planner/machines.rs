@@ -34,7 +34,7 @@ impl History for Machine {
         history::said(&self.notes[note], text)
     }
 
-    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<ChangeSet> {
+    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {
         history::twin(&self.notes[note], held, taken)
     }
 }
@@ -80,7 +80,7 @@ impl Machine {
                 self.writes += 1;
                 note
             }
-            Action::Adopt { note, .. } => note,
+            Action::Adopt { note, .. } | Action::Anchor { note, .. } => note,
             other => panic!("nothing moves here: {other:?}"),
         };
         let now = self.now(id);
@@ -297,6 +297,45 @@ fn an_edit_of_a_file_that_a_tool_copies_first_is_there_once() {
     pair.copies_files();
     pair.settles();
     pair.check(1..=1);
+}
+
+impl Pair {
+    fn types(&mut self, at: usize, words: &str) {
+        let id = NoteId("note 0".into());
+        let text = words.to_owned() + &text_of(&self.machines[at].notes[&id]);
+        let changes = ChangeSet::between(&text_of(&self.machines[at].notes[&id]), &text);
+        self.machines[at].changes(&id, &changes, None);
+        self.machines[at].mirrors();
+    }
+
+    /// Words that a file brings come by the notes' way, too, and one machine takes one of both out;
+    /// the other one has written both to its file by then, and more is written there.
+    fn meets_twice(&mut self, more: &str) -> String {
+        self.types(0, "x\n");
+        self.copies_files();
+        self.machines[1].mirrors();
+        self.syncs_notes();
+        self.machines.iter_mut().for_each(Machine::mirrors);
+        let path = self.machines[0].files.keys().next().unwrap().clone();
+        let twice = self.machines[0].files[&path].clone();
+        self.machines[0].files.insert(path, twice + more);
+        self.copies_files();
+        self.settles();
+        text_of(&self.machines[1].notes[&NoteId("note 0".into())])
+    }
+}
+
+#[test]
+fn a_copied_file_that_says_words_twice_brings_nothing_back() {
+    let said = Pair::new(4, 1).meets_twice("");
+    assert_eq!(said.matches('x').count(), 1, "{said:?}");
+}
+
+#[test]
+fn what_is_written_beside_words_that_are_there_twice_is_kept_without_them() {
+    let said = Pair::new(5, 1).meets_twice("y\n");
+    assert_eq!(said.matches('x').count(), 1, "{said:?}");
+    assert!(said.contains('y'), "{said:?}");
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn note_of(action: &Action) -> Option<&NoteId> {
         Action::Create { .. } => None,
         Action::Edit { note, .. }
         | Action::Unite { note, .. }
+        | Action::Anchor { note, .. }
         | Action::Write { note, .. }
         | Action::Rename { note, .. }
         | Action::Adopt { note, .. }
@@ -163,7 +164,10 @@ impl World {
                 }
             }
             Action::Trash { .. } => self.notes.get_mut(&id).unwrap().is_trashed = true,
-            Action::Create { .. } | Action::Adopt { .. } | Action::Forget { .. } => {}
+            Action::Create { .. }
+            | Action::Adopt { .. }
+            | Action::Anchor { .. }
+            | Action::Forget { .. } => {}
         }
         if !crash {
             let now = self.notes[&id].clone();

@@ -119,10 +119,14 @@ pub(super) fn of_file(
     now: &NoteNow,
     history: &dyn History,
 ) -> Option<(ChangeSet, String)> {
-    remembered.texts.iter().rev().find_map(|held| {
-        let taken = held.taken.as_ref().filter(|_| now.version != held.version)?;
-        let changes = history.twin(note, held, taken)?;
-        let fits = changes.len_before() == utf16_len(&now.text);
-        fits.then(|| (changes, held.text.clone()))
-    })
+    let twins = remembered.texts.iter().rev().filter_map(|held| {
+        let taken = held.taken.as_ref().filter(|taken| now.version != taken.into)?;
+        let twin = history.twin(note, held, taken)?;
+        let fits = twin.changes.len_before() == utf16_len(&now.text);
+        fits.then(|| (twin, held.text.clone()))
+    });
+    // First those that the other machine takes out as well: what the note says then is what that
+    // machine writes to its file.
+    let (twin, text) = twins.min_by_key(|(twin, _)| !twin.is_shared)?;
+    Some((twin.changes, text))
 }
