@@ -227,6 +227,15 @@ impl Folder {
         }
     }
 
+    /// Reads the id beside a new file, which others may have put there; `true` when there is one
+    /// that was not known.
+    pub fn read_id(&mut self, path: &FilePath) -> bool {
+        let beside = self.root.join(MARKER).join(path.as_str());
+        let Ok(id) = fs::read_to_string(beside) else { return false };
+        let id = NoteId(id.trim().to_owned());
+        self.disk.ids.insert(path.clone(), id.clone()) != Some(id)
+    }
+
     /// Writes the id of a file's note beside it.
     ///
     /// # Errors

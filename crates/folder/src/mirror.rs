@@ -2,6 +2,7 @@
 
 mod directory_watch;
 mod due;
+mod patience;
 mod worker;
 
 use std::collections::BTreeMap;

@@ -196,6 +196,11 @@ impl Notebook {
         self.places.contains_key(note)
     }
 
+    /// Whether notes are listed that have not arrived yet.
+    pub(crate) fn is_arriving(&self) -> bool {
+        self.notes.len() < self.places.len()
+    }
+
     /// The documents that changed since they were read.
     pub(crate) fn changed(&self) -> Arc<ChangedDocuments> {
         self.changed.clone()

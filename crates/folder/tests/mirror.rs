@@ -124,3 +124,26 @@ async fn many_deleted_files_wait_for_the_persons_word() {
     scene.until("the trash", |_| scene.listed(&scene.trash).entries.len() == 25).await;
     scene.until("its files", |_| count(scene.root().join(".trash")) == 25).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_that_came_with_an_id_waits_for_its_note() {
+    let scene = Scene::new().await;
+    scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    // Another machine made a note of a file, and a file-sync tool is faster than the notes.
+    let note = scene.make_note("# Idea\n");
+    fs::write(scene.root().join("Idea.md"), "# Idea\nwords\n").unwrap();
+    fs::write(scene.root().join(".rejoin/Idea.md"), note.id().to_string()).unwrap();
+    scene.until("a file that waits", |status| !status.is_in_step).await;
+    fs::write(scene.root().join("Other.md"), "# Other\n").unwrap();
+    scene
+        .until("a note of a file without an id", |_| scene.note(&scene.home, "Other").is_some())
+        .await;
+    assert_eq!(scene.listed(&scene.home).entries.len(), 2);
+    scene.list(&scene.home, &note, "Idea");
+    scene.until_note(&note, "# Idea\nwords\n").await;
+    scene.until_in_step().await;
+    assert_eq!(scene.listed(&scene.home).entries.len(), 3);
+    assert_eq!(fs::read_to_string(scene.root().join("Idea.md")).unwrap(), "# Idea\nwords\n");
+}

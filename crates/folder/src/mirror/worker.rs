@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::directory_watch::{DirectoryWatch, Scan};
 use super::due::RESTLESS;
+use super::patience::{Newcomer, Patience};
 use super::{MirrorStatus, Paused};
 use crate::disk::{Changed, Folder, FolderError, Scanned};
 use crate::file_path::FilePath;
@@ -25,9 +26,6 @@ use crate::planner::{Action, NoteNow, Notes, Plan, PlanOptions, plan, plan_some}
 const TICK: Duration = Duration::from_millis(40);
 /// A folder that cannot be used now is tried again after this.
 const RETRY: Duration = Duration::from_secs(5);
-/// A file that is gone is believed to be gone after this: programs that save by renaming put it back
-/// sooner.
-const GRACE: Duration = Duration::from_millis(600);
 /// Plans that follow one another at once; what is left then waits for the next occasion.
 const ROUNDS: usize = 12;
 /// How long files that went count together.
@@ -56,8 +54,9 @@ pub(super) struct Worker {
     pub(super) scan_due: Scan,
     /// Which notes and files may no longer agree.
     plan_due: Scope,
-    /// Notes whose file is gone, and since when.
-    missing: BTreeMap<NoteId, Instant>,
+    patience: Patience,
+    /// The folder was not mirrored before, and has not been in step yet.
+    is_beginning: bool,
     /// What the watcher cannot do.
     pub(super) watch_trouble: Option<String>,
     /// The mirror is to end; what is left undone is found again at the next start.
@@ -134,7 +133,8 @@ impl Worker {
             restless_since: None,
             scan_due: Scan::All,
             plan_due: Scope::All,
-            missing: BTreeMap::new(),
+            patience: Patience::default(),
+            is_beginning: memory.notes.is_empty(),
             watch_trouble: None,
             ending,
         };
@@ -176,7 +176,7 @@ impl Worker {
         let now = Instant::now();
         let again = match ended {
             Round::Restless => Some(now + TICK),
-            Round::Done => self.missing.values().min().map(|since| *since + GRACE),
+            Round::Done => self.patience.until(),
             Round::Acted | Round::Paused => Some(now + RETRY),
         };
         if ended != Round::Restless && again.is_some() {
@@ -184,6 +184,7 @@ impl Worker {
             self.plan_due = Scope::All;
         }
         next.is_in_step = again.is_none();
+        self.is_beginning &= !next.is_in_step;
         self.tell(next);
         again
     }
@@ -234,7 +235,11 @@ impl Worker {
             status.paused = Some(Paused::ManyGone(count));
             return Ok(Round::Paused);
         }
-        self.wait_for_missing(&mut plan);
+        if self.read_new_ids(&plan) {
+            (self.scan_due, self.plan_due) = (Scan::Paths(BTreeSet::new()), Scope::All);
+            return Ok(Round::Acted);
+        }
+        self.hold_back(&mut plan);
         (self.scan_due, self.plan_due) = self.due_after(&plan);
         let is_done = plan.actions.is_empty();
         self.deletions_confirmed &= !is_done;
@@ -305,21 +310,31 @@ impl Worker {
         (Scan::Paths(paths), Scope::Notes(notes))
     }
 
-    /// Takes out of a plan what follows from files that went just now.
-    fn wait_for_missing(&mut self, plan: &mut Plan) {
-        let mut missing = BTreeMap::new();
-        plan.actions.retain(|action| match action {
-            Action::Trash { note } | Action::Forget { note } => {
-                let since = self.missing.get(note).copied().unwrap_or_else(Instant::now);
-                let is_due = since.elapsed() >= GRACE || self.deletions_confirmed;
-                if !is_due {
-                    missing.insert(note.clone(), since);
-                }
-                is_due
+    /// Reads the ids that came with new files; `true` when there are some that were not known.
+    fn read_new_ids(&mut self, plan: &Plan) -> bool {
+        let mut found = false;
+        for action in &plan.actions {
+            if let Action::Create { path, .. } = action {
+                found |= self.folder.read_id(path);
             }
-            _ => true,
-        });
-        self.missing = missing;
+        }
+        found
+    }
+
+    /// Takes out of a plan what it is too early for.
+    fn hold_back(&mut self, plan: &mut Plan) {
+        let (ids, notebook, is_beginning) =
+            (&self.folder.disk().ids, &self.notebook, self.is_beginning);
+        let newcomer = |path: &FilePath| match ids.get(path) {
+            Some(note) if notebook.notes().contains_key(note) => Newcomer::Nobodys,
+            Some(note) if notebook.lists(note) => Newcomer::Listed,
+            None if is_beginning && notebook.is_arriving() => Newcomer::WhileArriving,
+            // Of another notes folder, most likely: the directory is a copy.
+            _ if is_beginning => Newcomer::AtTheBeginning,
+            Some(_) => Newcomer::Unlisted,
+            None => Newcomer::Nobodys,
+        };
+        self.patience.hold_back(plan, self.deletions_confirmed, newcomer);
     }
 
     fn perform(&mut self, action: &Action) -> Result<(), RoundError> {

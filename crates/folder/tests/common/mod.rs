@@ -62,8 +62,19 @@ impl Scene {
     }
 
     pub(crate) fn add_note(&self, name: &str, text: &str) -> DocumentHandle {
+        let handle = self.make_note(text);
+        self.list(&self.home, &handle, name);
+        handle
+    }
+
+    /// A note that is listed nowhere.
+    pub(crate) fn make_note(&self, text: &str) -> DocumentHandle {
         let handle = self.repo.create();
         handle.change(None, |tx| Note::create(tx, text)).unwrap().unwrap();
+        handle
+    }
+
+    pub(crate) fn list(&self, folder: &DocumentHandle, handle: &DocumentHandle, name: &str) {
         let entry = Entry {
             name: name.into(),
             kind: EntryKind::Note,
@@ -71,8 +82,7 @@ impl Scene {
             added: 1,
             from: None,
         };
-        self.home.change(None, |tx| folder::add(tx, &entry, 99)).unwrap().unwrap();
-        handle
+        folder.change(None, |tx| folder::add(tx, &entry, 99)).unwrap().unwrap();
     }
 
     pub(crate) fn listed(&self, folder: &DocumentHandle) -> Folder {
