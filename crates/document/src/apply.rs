@@ -327,7 +327,7 @@ mod tests {
         let (time, message, extra) = (0, None, &[][..]);
         let header = ChangeHeader { deps, actor, seq, start_op, time, message, extra };
         let mut encoder = ChangeEncoder::default();
-        encoder.encode(&header, &actors, &[]);
+        encoder.encode(&header, &actors, &[] as &[OpRun<'_>]);
         Change::from_encoder(&encoder)
     }
 

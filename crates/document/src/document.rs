@@ -383,6 +383,6 @@ impl Document {
             message: info.message,
             extra: info.extra,
         };
-        encoder.encode(&header, &self.set.actors, runs)
+        encoder.encode(&header, &self.set.actors, runs.iter())
     }
 }

@@ -125,12 +125,15 @@ impl OpLog {
     /// Replaces an actor's whole log by these runs, in any order.
     pub(crate) fn fill(&mut self, actor: u32, mut runs: Vec<LogRun>) {
         radsort::sort_by_cached_key(&mut runs, |run| run.counter);
-        let log = self.actor_mut(actor);
-        log.runs.clear();
-        for run in runs {
-            log.append(run, actor);
-        }
-        log.runs.shrink_to_fit();
+        runs.dedup_by(|next, run| match run.joined(next, actor) {
+            Some(joined) => {
+                *run = joined;
+                true
+            }
+            None => false,
+        });
+        runs.shrink_to_fit();
+        self.actor_mut(actor).runs = runs;
     }
 
     /// Removes the operations of an actor from `counter` on and gives them, last first, cut so

@@ -1,6 +1,6 @@
 //! From runs of operations to the columns of a change, and to its bytes and hash.
 
-use std::mem::take;
+use std::{borrow::Borrow, mem::take};
 
 use rejoin_columnar::{
     BooleanEncoder, ColumnSpec, Columns, DeltaEncoder, RleEncoder, ValueMeta, leb128,
@@ -47,13 +47,14 @@ impl ChangeEncoder {
     /// Encodes a change whose runs have actors numbered as in the document.
     ///
     /// The runs' ids count up from the header's start op; predecessors may come in any order.
-    pub(crate) fn encode(
+    pub(crate) fn encode<'r>(
         &mut self,
         header: &ChangeHeader<'_>,
         actors: &Actors,
-        runs: &[OpRun<'_>],
+        runs: impl IntoIterator<Item = impl Borrow<OpRun<'r>>, IntoIter: Clone>,
     ) -> ChangeHash {
-        self.number_actors(header.actor, actors, runs);
+        let runs = runs.into_iter();
+        self.number_actors(header.actor, actors, runs.clone());
         let author = header.actor;
         let author_only = self.others.is_empty();
         let numbers = &self.numbers;
@@ -72,8 +73,9 @@ impl ChangeEncoder {
         for &other in &self.others {
             write_prefixed(out, actors.get(other).as_bytes());
         }
-        let is_written = match runs {
-            [run] => one_row::write(run, local, out),
+        let mut first = runs.clone();
+        let is_written = match (first.next(), first.next()) {
+            (Some(run), None) => one_row::write(run.borrow(), local, out),
             _ => false,
         };
         if is_written {
@@ -81,6 +83,7 @@ impl ChangeEncoder {
         } else {
             let mut counter = header.start_op;
             for run in runs {
+                let run = run.borrow();
                 self.ops.append_sorted(run, OpId::new(counter, 0), actors, local);
                 counter = counter.wrapping_add(run.count());
             }
@@ -109,11 +112,19 @@ impl ChangeEncoder {
     }
 
     /// Collects the actors that the runs refer to beside the author, and numbers them by their bytes.
-    fn number_actors(&mut self, author: u32, actors: &Actors, runs: &[OpRun<'_>]) {
+    fn number_actors<'r>(
+        &mut self,
+        author: u32,
+        actors: &Actors,
+        runs: impl Iterator<Item = impl Borrow<OpRun<'r>>>,
+    ) {
         for &other in &self.others {
             self.numbers[other as usize] = 0;
         }
         self.others.clear();
+        if actors.len() == 1 {
+            return;
+        }
         let (others, numbers) = (&mut self.others, &mut self.numbers);
         let mut refer = |id: OpId| {
             if id.actor == author || id.is_zero() {
@@ -129,7 +140,7 @@ impl ChangeEncoder {
             }
         };
         for run in runs {
-            run.for_each_id(&mut refer);
+            run.borrow().for_each_id(&mut refer);
         }
         if self.others.len() > 1 {
             self.others.sort_unstable_by_key(|actor| actors.order(OpId::new(0, *actor)));

@@ -43,14 +43,15 @@ enum GroupKey {
 }
 
 impl<'s> Builder<'s> {
-    pub(super) fn new(set: &'s mut OpSet) -> Self {
+    /// Makes room for so many runs of a sequence.
+    pub(super) fn new(set: &'s mut OpSet, likely_runs: usize) -> Self {
         let logs = vec![Vec::new(); set.actors.len()];
         Self {
             set,
             logs,
-            places: Vec::new(),
+            places: Vec::with_capacity(likely_runs),
             object: ObjectIndex::ROOT,
-            runs: Vec::new(),
+            runs: Vec::with_capacity(likely_runs),
             order: OrderCheck::default(),
             group: None,
             mark_begins: Vec::new(),

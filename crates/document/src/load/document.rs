@@ -15,7 +15,8 @@ use crate::{
     document::Document,
     document_columns::{changes, ops},
     load::{Trust, build::Builder, columns::ColumnBytes, rows::Rows},
-    op::OpRun,
+    op_log::LogRun,
+    op_set::OpSet,
 };
 
 /// Why the body of a document chunk is malformed.
@@ -100,7 +101,9 @@ pub(super) fn read(body: &[u8], trust: Trust) -> Result<Document, DocumentChunkE
         return Err(DocumentChunkError::Malformed("actor table"));
     }
     let mut rows = Rows::new(&op_columns, actors.len());
-    let mut builder = Builder::new(&mut doc.set);
+    // A run takes two bytes of this column or more, unless many are alike.
+    let likely_runs = (op_columns.get(ops::ID_COUNTER).len() / 2).min(MAX_LIKELY_RUNS);
+    let mut builder = Builder::new(&mut doc.set, likely_runs);
     while let Some(row) = rows.next()? {
         builder.add(row)?;
     }
@@ -173,6 +176,12 @@ fn read_heads(reader: &mut Reader<'_>) -> Result<Vec<ChangeHash>, DocumentChunkE
 const FREE_CHANGES: usize = 1 << 22;
 const CHANGES_PER_BYTE: usize = 256;
 
+/// For how many runs room is made in advance at most.
+const MAX_LIKELY_RUNS: usize = 1 << 15;
+
+/// How many changes of a row are taken together, so that their numbers stay near.
+const MAX_ROW: usize = 1 << 12;
+
 /// When the hashes of changes are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hashing {
@@ -201,7 +210,7 @@ fn read_changes(
     let mut budget = FREE_CHANGES + CHANGES_PER_BYTE * columns.len();
     let mut encoder = ChangeEncoder::default();
     let mut logs = vec![LogCursor::default(); doc.set.actors.len()];
-    let mut runs: Vec<OpRun<'_>> = Vec::new();
+    let mut parts: Vec<LogRun> = Vec::new();
     let mut max_ops = Vec::new();
     let mut hashes = Vec::new();
     // A greatest counter that was read before its turn.
@@ -210,6 +219,7 @@ fn read_changes(
     let mut single_until = 0;
     let Document { set, graph, .. } = doc;
     let object_ids: Vec<_> = set.objects.iter().map(|(_, object)| object.id).collect();
+    let op_run = |part: &LogRun| set.log.op_run(part, object_ids[part.object.0 as usize]);
     while let Some(value) = actor_column.next_value()? {
         budget = budget.checked_sub(1).ok_or(DocumentChunkError::TooManyOps)?;
         let index = graph.len();
@@ -248,9 +258,12 @@ fn read_changes(
         if max_op < before {
             return Err(DocumentChunkError::Sequence { index });
         }
-        runs.clear();
         let log = &mut logs[actor as usize];
-        let start_op = log.take(set, actor, max_op, &object_ids, &mut runs)?;
+        parts.clear();
+        let start_op = match hashing {
+            Hashing::Now => log.take(set, actor, max_op, |part| parts.push(part))?,
+            Hashing::Later => log.take(set, actor, max_op, |_| {})?,
+        };
         if deps.iter().any(|dep| graph.max_op(*dep) >= start_op) || start_op <= before {
             return Err(DocumentChunkError::Dependency { index });
         }
@@ -277,7 +290,7 @@ fn read_changes(
                 message: message_value,
                 extra: extra_bytes,
             };
-            let hash = encoder.encode(&header, &set.actors, &runs);
+            let hash = encoder.encode(&header, &set.actors, parts.iter().map(op_run));
             graph.add(hash, change);
         } else {
             graph.add_deferred(change);
@@ -306,6 +319,7 @@ fn read_changes(
         if row == 0 || row == usize::MAX {
             continue;
         }
+        let row = row.min(MAX_ROW);
         max_ops.clear();
         hashes.clear();
         let mut last = max_op;
@@ -315,9 +329,9 @@ fn read_changes(
                 while max_ops.len() < row {
                     let next = next_max_op(&mut max_op_column)?;
                     let before = *log;
-                    runs.clear();
+                    parts.clear();
                     if next < last
-                        || log.take(set, actor, next, &object_ids, &mut runs)? != last + 1
+                        || log.take(set, actor, next, |part| parts.push(part))? != last + 1
                     {
                         // Counters that are left out end the row.
                         *log = before;
@@ -334,7 +348,7 @@ fn read_changes(
                         message: None,
                         extra: &[],
                     };
-                    dep = encoder.encode(&header, &set.actors, &runs);
+                    dep = encoder.encode(&header, &set.actors, parts.iter().map(op_run));
                     hashes.push(dep);
                     last = next;
                 }
@@ -344,10 +358,9 @@ fn read_changes(
                 for _ in 0..row {
                     max_ops.push(next_max_op(&mut max_op_column)?);
                 }
-                runs.clear();
                 last = max_ops.last().copied().unwrap_or(last);
                 let first = match max_ops.is_sorted() && max_ops[0] >= max_op {
-                    true => log.take(set, actor, last, &object_ids, &mut runs).ok(),
+                    true => log.take(set, actor, last, |_| {}).ok(),
                     false => None,
                 };
                 if first != max_op.checked_add(1) {
@@ -426,13 +439,13 @@ struct LogCursor {
 impl LogCursor {
     /// Takes the operations up to `max_op`, which must follow each other, and gives the counter of
     /// the first.
-    fn take<'a>(
+    #[inline]
+    fn take(
         &mut self,
-        set: &'a crate::op_set::OpSet,
+        set: &OpSet,
         actor: u32,
         max_op: u32,
-        object_ids: &[crate::op_id::OpId],
-        out: &mut Vec<OpRun<'a>>,
+        mut give: impl FnMut(LogRun),
     ) -> Result<u32, DocumentChunkError> {
         let log = set.log.actor(actor);
         let after = max_op.checked_add(1).ok_or(DocumentChunkError::TooManyOps)?;
@@ -454,7 +467,7 @@ impl LogCursor {
             if part.counter + part.count() > end {
                 part = part.split(actor, end - part.counter, &set.log.text).0;
             }
-            out.push(set.log.op_run(&part, object_ids[part.object.0 as usize]));
+            give(part);
             next = end;
             if end == run.counter + run.count() {
                 self.run += 1;
