@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rejoin_document::TextUnit;
 use rejoin_folder::disk::Folder;
 use rejoin_folder::import::{ImportOptions, import};
-use rejoin_folder::mirror::{Mirror, MirrorOptions};
+use rejoin_folder::mirror::{Beginning, Mirror, MirrorOptions};
 use rejoin_notes::folder;
 use rejoin_notes::note::Note;
 use rejoin_repo::{AutomergeUrl, DocumentHandle, Repo};
@@ -167,6 +167,7 @@ fn start(repo: &Repo, home: &DocumentHandle, data: &Path, files: &Path) -> Mirro
         trash: None,
         directory: files.to_path_buf(),
         store: Box::new(store.unwrap()),
+        beginning: Beginning::default(),
         editor: None,
     })
     .unwrap()

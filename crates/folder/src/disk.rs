@@ -1,10 +1,15 @@
 //! The folder on disk: scanning it, and changing it so that nothing is overwritten unseen.
 
+mod claim;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use claim::Claim;
+pub use claim::check_new;
 
 use crate::file_path::{FilePath, MARKER, TRASH};
 use crate::file_text::{FileText, LeftAlone, MAX_BYTES};
@@ -25,6 +30,7 @@ pub struct Folder {
     disk: Disk,
     stamps: BTreeMap<FilePath, Stamp>,
     is_at_rest: bool,
+    claim: Claim,
 }
 
 /// By what a file that has not changed is known.
@@ -41,6 +47,20 @@ pub enum FolderError {
     /// It, or what marks it, is not there: a disk that is not mounted, or a folder that moved.
     #[error("the folder {0} is not there, or is no longer the mirrored one")]
     Vanished(PathBuf),
+    /// Somebody mirrors it at this moment.
+    #[error("{0} is mirrored already, by another program or in another window")]
+    InUse(PathBuf),
+    /// Two mirrors would take the same files.
+    #[error("{inner} lies in {outer}, and only one of them can be mirrored")]
+    Nested {
+        /// The directory that lies in the other one.
+        inner: PathBuf,
+        /// The other one.
+        outer: PathBuf,
+    },
+    /// There is a file of this name.
+    #[error("{0} is not a directory")]
+    NotADirectory(PathBuf),
     /// It cannot be read or written.
     #[error("{path}: {error}")]
     Io {
@@ -74,8 +94,9 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// When it cannot be made or written.
+    /// When it cannot be made or written, or may not be mirrored (see [`check_new`]).
     pub fn begin(root: &Path) -> Result<Self, FolderError> {
+        check_new(root)?;
         let marker = root.join(MARKER);
         fs::create_dir_all(&marker).map_err(|error| FolderError::Io { path: marker, error })?;
         Self::open(root)
@@ -85,13 +106,28 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// When it is not there, or no longer marked.
+    /// When it is not there, or no longer marked, or mirrored already.
     pub fn open(root: &Path) -> Result<Self, FolderError> {
         let root = root.canonicalize().map_err(|_| FolderError::Vanished(root.to_owned()))?;
+        if !claim::is_marked(&root) {
+            return Err(FolderError::Vanished(root));
+        }
+        let claim = Claim::take(&root)?;
         let (disk, stamps) = (Disk::default(), BTreeMap::new());
-        let folder = Self { root, disk, stamps, is_at_rest: true };
-        folder.check_marker()?;
-        Ok(folder)
+        Ok(Self { root, disk, stamps, is_at_rest: true, claim })
+    }
+
+    /// Claims the directory again after it was away.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or somebody else mirrors it by now.
+    pub fn reclaim(&mut self) -> Result<(), FolderError> {
+        self.check_marker()?;
+        // The old claim may be one on this very directory.
+        self.claim = Claim::none();
+        self.claim = Claim::take(&self.root)?;
+        Ok(())
     }
 
     /// The directory.
@@ -105,7 +141,7 @@ impl Folder {
     ///
     /// When it is not, or no longer marked.
     pub fn check_marker(&self) -> Result<(), FolderError> {
-        if self.root.join(MARKER).is_dir() {
+        if claim::is_marked(&self.root) {
             Ok(())
         } else {
             Err(FolderError::Vanished(self.root.clone()))
@@ -413,7 +449,8 @@ pub(crate) fn walk(root: &Path) -> Result<Walked, FolderError> {
             };
             let is_shown = !name.starts_with('.') || path == TRASH;
             if metadata.is_dir() {
-                if is_shown {
+                // What lies in another mirrored directory is that one's.
+                if is_shown && !claim::is_marked(&entry.path()) {
                     waiting.push((entry.path(), format!("{path}/")));
                 }
             } else if let Ok(path) = FilePath::new(&path) {
@@ -547,6 +584,7 @@ mod tests {
         assert_eq!(renamed, Changed::Done);
         folder.write_id(&path("Home/b.md"), &NoteId("one".into())).unwrap();
         assert!(!root.join("Work").exists() && !root.join(".rejoin/Work/a.md").exists());
+        drop(folder);
         let mut again = Folder::open(root).unwrap();
         again.read_ids();
         let ids = again.disk().ids.clone();

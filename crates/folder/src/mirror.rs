@@ -40,8 +40,22 @@ pub struct MirrorOptions {
     pub directory: PathBuf,
     /// Where the mirror remembers.
     pub store: Box<dyn ChunkStore>,
+    /// Whether the directory must be the one that was mirrored before.
+    pub beginning: Beginning,
     /// Who writes edits of files into notes; without one the mirror does so itself.
     pub editor: Option<Arc<dyn NoteEditor>>,
+}
+
+/// How a mirror begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Beginning {
+    /// It goes on. A directory that was mirrored before and is not there, or has lost its marker, is
+    /// an error and not an order to delete.
+    #[default]
+    GoOn,
+    /// The person says that this directory is meant, whatever became of its marker. Notes whose file
+    /// is not there get one again.
+    Anew,
 }
 
 /// How a mirror is doing.
@@ -122,8 +136,12 @@ impl Mirror {
             store.clear()?;
         }
         store.set_word("directory", &place)?;
-        let memory = store.load()?;
-        let is_known = store.word("begun")?.is_some();
+        let mut memory = store.load()?;
+        let is_known = store.word("begun")?.is_some() && options.beginning == Beginning::GoOn;
+        if options.beginning == Beginning::Anew {
+            let is_there = |path: &FilePath| options.directory.join(path.as_str()).exists();
+            memory.notes.retain(|_, remembered| is_there(&remembered.path));
+        }
         let mut folder = if is_known {
             // Not made anew: a folder that is gone is not an empty one.
             Folder::open(&options.directory)?

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::{Scene, save_by_rename, type_into};
-use rejoin_folder::mirror::Paused;
+use rejoin_folder::mirror::{Beginning, MirrorError, Paused};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_and_notes_follow_each_other() {
@@ -146,4 +146,25 @@ async fn a_new_file_that_came_with_an_id_waits_for_its_note() {
     scene.until_in_step().await;
     assert_eq!(scene.listed(&scene.home).entries.len(), 3);
     assert_eq!(fs::read_to_string(scene.root().join("Idea.md")).unwrap(), "# Idea\nwords\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_without_its_marker_is_taken_up_again_when_the_person_says_so() {
+    let mut scene = Scene::new().await;
+    let trip = scene.add_note("Trip", "# Trip\n");
+    scene.add_note("List", "milk\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_file("List.md", "milk\n").await;
+    scene.until_in_step().await;
+    scene.stop().await;
+    fs::remove_dir_all(scene.root().join(".rejoin")).unwrap();
+    fs::remove_file(scene.root().join("List.md")).unwrap();
+    fs::write(scene.root().join("Trip.md"), "# Trip\npack\n").unwrap();
+    assert!(matches!(scene.try_start(Beginning::GoOn), Err(MirrorError::Folder(_))));
+    scene.try_start(Beginning::Anew).unwrap();
+    scene.until_note(&trip, "# Trip\npack\n").await;
+    scene.until_file("List.md", "milk\n").await;
+    scene.until_in_step().await;
+    assert_eq!(scene.listed(&scene.trash).entries.len(), 0);
+    assert_eq!(scene.listed(&scene.home).entries.len(), 2);
 }

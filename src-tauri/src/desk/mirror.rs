@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use rejoin_document::{Cursor, TextUnit};
+use rejoin_folder::disk::check_new;
 use rejoin_folder::export::{ExportFormat, ExportOptions, export};
 use rejoin_folder::import::{ImportOptions, import};
 use rejoin_folder::memory::NoteId;
 use rejoin_folder::mirror::{
-    EditRefused, FROM_FILE, Mirror, MirrorOptions, MirrorStatus, NoteEditor, Paused,
+    Beginning, EditRefused, FROM_FILE, Mirror, MirrorOptions, MirrorStatus, NoteEditor, Paused,
 };
 use rejoin_folder::progress::Progress;
 use rejoin_notes::change_set::ChangeSet;
@@ -129,13 +130,13 @@ impl Desk {
     }
 
     /// Begins to mirror at the start, if a folder was chosen and is not paused.
-    pub(super) fn begin_mirror(&self) {
+    pub(super) fn begin_mirror(&self, beginning: Beginning) {
         let mut state = self.lock();
         let Some(stored) = state.local.mirror.clone().filter(|stored| !stored.paused) else {
             return;
         };
         state.mirroring.failed = None;
-        match self.mirror_into(&state, &stored.directory) {
+        match self.mirror_into(&state, &stored.directory, beginning) {
             Ok(mirror) => {
                 let (me, mut status) = (self.me.clone(), mirror.status());
                 self.runtime.spawn(async move {
@@ -160,7 +161,12 @@ impl Desk {
         }
     }
 
-    fn mirror_into(&self, state: &State, directory: &Path) -> Result<Mirror, BackendError> {
+    fn mirror_into(
+        &self,
+        state: &State,
+        directory: &Path,
+        beginning: Beginning,
+    ) -> Result<Mirror, BackendError> {
         let failed = |error: &dyn std::fmt::Display| {
             BackendError::new(ErrorCode::Storage, format!("The folder cannot be used: {error}."))
         };
@@ -172,6 +178,7 @@ impl Desk {
             trash: Some(document_id(state.shelf.trash())?),
             directory: directory.to_path_buf(),
             store: Box::new(store.map_err(|error| failed(&error))?),
+            beginning,
             editor: Some(Arc::new(DeskEditor(self.me.clone()))),
         };
         Mirror::start(options).map_err(|error| failed(&error))
@@ -184,6 +191,12 @@ impl Desk {
             if directory.starts_with(ours) || ours.starts_with(directory) {
                 return Err(BackendError::invalid("Rejoin keeps its own files there."));
             }
+            let now = self.lock().local.mirror.as_ref().map(|stored| stored.directory.clone());
+            if now.as_ref() != Some(directory) {
+                let unfit =
+                    |error| BackendError::invalid(format!("This folder cannot be used: {error}."));
+                check_new(directory).map_err(unfit)?;
+            }
         }
         self.end_mirror().await;
         {
@@ -193,7 +206,7 @@ impl Desk {
                 directory.map(|directory| StoredMirror { directory, paused: false });
             self.keep_local(&state)?;
         }
-        self.begin_mirror();
+        self.begin_mirror(Beginning::Anew);
         self.tell_mirror();
         let state = self.lock();
         match &state.mirroring.failed {
@@ -210,7 +223,7 @@ impl Desk {
             self.keep_local(&state)?;
         }
         self.end_mirror().await;
-        self.begin_mirror();
+        self.begin_mirror(Beginning::GoOn);
         self.tell_mirror();
         Ok(())
     }

@@ -129,7 +129,7 @@ impl Desk {
         if let Err(error) = self.connect(network).await {
             tracing::warn!(message = error.message, "not everything of the network is up");
         }
-        self.begin_mirror();
+        self.begin_mirror(rejoin_folder::mirror::Beginning::GoOn);
     }
 }
 

@@ -47,6 +47,7 @@ impl Export {
 
     async fn export(self) -> Result<ExitCode> {
         let repo = self.notes.repo()?;
+        self.notes.reach_server(&repo).await?;
         let patience = Duration::from_secs(self.notes.arguments.timeout);
         let found = tokio::time::timeout(patience, self.notes.find_folder(&repo)).await;
         let found = found.map_err(|_| Failure::Unreachable.error("the server took too long"))?;

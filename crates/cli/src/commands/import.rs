@@ -41,6 +41,7 @@ impl Import {
 
     async fn import(self) -> Result<ExitCode> {
         let repo = self.notes.repo()?;
+        self.notes.reach_server(&repo).await?;
         let folder = self.notes.find_or_make(&repo, &title_of(&self.directory)).await?;
         let options = ImportOptions {
             repo: repo.clone(),

@@ -5,7 +5,8 @@ use super::notes::{NotesArguments, open_store, title_of};
 use crate::output;
 use anyhow::{Context, Result};
 use clap::Args;
-use rejoin_folder::mirror::{MirrorOptions, MirrorStatus, Paused};
+use rejoin_folder::disk::check_new;
+use rejoin_folder::mirror::{Beginning, MirrorOptions, MirrorStatus, Paused};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,12 +19,16 @@ use std::process::ExitCode;
 pub(crate) struct Mirror {
     /// The directory; it is made when it is not there
     directory: PathBuf,
+    /// Go on with this directory though `.rejoin` in it is gone; notes without a file get one again
+    #[arg(long)]
+    anew: bool,
     #[command(flatten)]
     notes: NotesArguments,
 }
 
 impl Mirror {
     pub(crate) fn run(mut self) -> Result<ExitCode> {
+        check_new(&self.directory)?;
         if self.notes.data.is_none() {
             self.notes.data = Some(usual_data(&self.directory)?);
         }
@@ -41,6 +46,7 @@ impl Mirror {
             trash: None,
             directory: self.directory.clone(),
             store: Box::new(open_store(data, "mirror.sqlite")?),
+            beginning: if self.anew { Beginning::Anew } else { Beginning::GoOn },
             editor: None,
         })?;
         output::note("mirroring; press Ctrl+C to stop");
@@ -52,8 +58,8 @@ impl Mirror {
             let now = in_words(&status.borrow_and_update());
             if now != told && !now.is_empty() {
                 output::note(&now);
+                told = now;
             }
-            told = now;
             tokio::select! {
                 stopped = &mut stop => {
                     stopped?;
@@ -82,6 +88,9 @@ fn usual_data(directory: &Path) -> Result<PathBuf> {
 
 fn in_words(status: &MirrorStatus) -> String {
     let mut words = Vec::new();
+    if status.is_in_step {
+        words.push(format!("{} notes are the same as their files", status.notes));
+    }
     match &status.paused {
         Some(Paused::Vanished) => words.push("the directory is not there; waiting for it".to_owned()),
         Some(Paused::ManyGone(count)) => words.push(format!(

@@ -79,22 +79,8 @@ impl Server {
         let repo = Repo::builder(Box::new(MemoryStore::new())).options(options).build()?;
         let timeout = Duration::from_secs(arguments.timeout);
         let server = Server { repo, url: url.to_owned(), timeout };
-        let mut connections = server.repo.watch_connections();
         server.repo.dial(url, arguments.token()?);
-        let connected = async {
-            loop {
-                for connection in connections.borrow_and_update().iter() {
-                    if connection.phase == ConnectionPhase::Connected {
-                        return Ok(());
-                    }
-                    if let Some(reason) = &connection.last_error {
-                        return Err(Failure::Unreachable.error(reason));
-                    }
-                }
-                connections.changed().await?;
-            }
-        };
-        server.in_time(connected).await??;
+        server.in_time(connected(&server.repo)).await??;
         Ok(server)
     }
 
@@ -131,6 +117,22 @@ impl ServerArguments {
         let Some(path) = &self.token_file else { return Ok(None) };
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         Ok(text.lines().next().map(|line| line.trim().to_owned()))
+    }
+}
+
+/// Waits until the server that was dialled answers; fails if it does not do so at once.
+pub(crate) async fn connected(repo: &Repo) -> Result<()> {
+    let mut connections = repo.watch_connections();
+    loop {
+        for connection in connections.borrow_and_update().iter() {
+            if connection.phase == ConnectionPhase::Connected {
+                return Ok(());
+            }
+            if let Some(reason) = &connection.last_error {
+                return Err(Failure::Unreachable.error(reason));
+            }
+        }
+        connections.changed().await?;
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the subcommands for folders of notes share: where the notes are, and which folder is meant.
 
-use super::network::{ServerArguments, document_id};
+use super::network::{self, ServerArguments, document_id};
+use crate::exit::Failure;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use rejoin_notes::folder;
-use rejoin_repo::{Destination, DocumentHandle, DocumentId, Repo, RepoOptions};
+use rejoin_repo::{Destination, DocumentHandle, DocumentId, FindError, Repo, RepoOptions};
 use rejoin_storage::{ChunkStore, MemoryStore, SqliteOptions, SqliteStore};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where notes are.
 #[derive(Debug, Args)]
@@ -15,7 +17,7 @@ pub(crate) struct NotesArguments {
     #[arg(long, value_parser = document_id, value_name = "automerge:URL")]
     pub(crate) folder: Option<DocumentId>,
     /// The server that has the notes: ws://host:port or wss://host
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = server_url)]
     pub(crate) server: Option<String>,
     /// The directory in which the documents are kept
     #[arg(long, value_name = "DIR")]
@@ -39,6 +41,14 @@ impl NotesArguments {
         Ok(repo)
     }
 
+    /// Waits until the server answers, if one is named.
+    pub(crate) async fn reach_server(&self, repo: &Repo) -> Result<()> {
+        let Some(server) = &self.server else { return Ok(()) };
+        let patience = Duration::from_secs(self.arguments.timeout);
+        let late = || Failure::Unreachable.error(format!("{server} took too long"));
+        tokio::time::timeout(patience, network::connected(repo)).await.map_err(|_| late())?
+    }
+
     /// The folder that was named, or the one that the data directory was last used for, if any.
     pub(crate) async fn find_folder(&self, repo: &Repo) -> Result<Option<DocumentHandle>> {
         let last = self.data.as_ref().and_then(|data| {
@@ -54,7 +64,17 @@ impl NotesArguments {
         }
         let Some(id) = self.folder.as_ref().or(last.as_ref()) else { return Ok(None) };
         self.share(repo, id);
-        let handle = repo.find(id).await?;
+        let handle = match repo.find(id).await {
+            Ok(handle) => handle,
+            Err(error @ FindError::Unavailable(_)) => {
+                let reasons = repo.connections().into_iter().find_map(|it| it.last_error);
+                return Err(match reasons {
+                    Some(reason) => Failure::Unreachable.error(reason),
+                    None => Failure::NotFound.error(error),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.remember(&handle)?;
         Ok(Some(handle))
     }
@@ -81,6 +101,11 @@ impl NotesArguments {
         }
         Ok(())
     }
+}
+
+fn server_url(text: &str) -> Result<String, String> {
+    let is_one = text.starts_with("ws://") || text.starts_with("wss://");
+    is_one.then(|| text.to_owned()).ok_or_else(|| "it begins with ws:// or wss://".to_owned())
 }
 
 /// A database in the data directory, which is made when it is not there.

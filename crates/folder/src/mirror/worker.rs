@@ -149,7 +149,9 @@ impl Worker {
         let was_away = self.status.borrow().paused == Some(Paused::Vanished);
         if was_away && self.folder.check_marker().is_ok() {
             // What lies there now may be another directory of the same name.
-            self.watch_trouble = watch.renew().err().map(|error| error.to_string());
+            let claimed = self.folder.reclaim().map_err(|error| error.to_string());
+            let watched = claimed.and_then(|()| watch.renew().map_err(|error| error.to_string()));
+            self.watch_trouble = watched.err();
         }
         let mut next = MirrorStatus { problem: self.watch_trouble.clone(), ..Default::default() };
         let mut ended = Round::Paused;

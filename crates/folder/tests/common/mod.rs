@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rejoin_document::TextUnit;
-use rejoin_folder::mirror::{Mirror, MirrorOptions, MirrorStatus};
+use rejoin_folder::mirror::{Beginning, Mirror, MirrorError, MirrorOptions, MirrorStatus};
 use rejoin_notes::folder;
 use rejoin_notes::note::Note;
 use rejoin_notes::tree::{Entry, EntryKind, Folder};
@@ -43,6 +43,10 @@ impl Scene {
     }
 
     pub(crate) fn start(&mut self) {
+        self.try_start(Beginning::default()).unwrap();
+    }
+
+    pub(crate) fn try_start(&mut self, beginning: Beginning) -> Result<(), MirrorError> {
         let path = self.scratch.path().join("memory.sqlite");
         let store: Box<dyn ChunkStore> =
             Box::new(SqliteStore::open(&path, &SqliteOptions::default()).unwrap());
@@ -52,9 +56,11 @@ impl Scene {
             trash: Some(self.trash.id().clone()),
             directory: self.root(),
             store,
+            beginning,
             editor: None,
         };
-        self.mirror = Some(Mirror::start(options).unwrap());
+        self.mirror = Some(Mirror::start(options)?);
+        Ok(())
     }
 
     pub(crate) async fn stop(&mut self) {
