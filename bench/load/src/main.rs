@@ -1,11 +1,7 @@
 //! Sync servers under load: the same clients type into ours, the npm one and samod's.
 //!
-//! ```text
-//! cargo build --release --package rejoin-server
-//! cd bench && REJOIN_DATA=DIR cargo run --release --package rejoin-load --bin load
-//! ```
-//!
-//! Without `REJOIN_DATA` the note with the long history is left out.
+//! `cargo xtask bench-load` builds what it needs, runs all of it and keeps the table. Without
+//! `REJOIN_DATA` the note with the long history is left out.
 
 mod client;
 mod history;
@@ -60,7 +56,7 @@ async fn main() -> Result<()> {
         false => arguments.servers.clone(),
     };
     let paper = history::paper()?;
-    let mut report = Report::default();
+    let mut report = Report::begin();
     let mut cases = plan::cases();
     cases.push(plan::with_reports());
     for case in cases.iter().filter(|case| is_chosen(case.name)) {

@@ -7,8 +7,9 @@ use crate::run::Outcome;
 use crate::server::Kind;
 
 /// The lines so far.
-#[derive(Default)]
 pub struct Report {
+    /// How busy the computer was before.
+    load: Option<String>,
     lines: Vec<String>,
     idle: Vec<String>,
     met: usize,
@@ -16,6 +17,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// An empty report; looks at how busy the computer is.
+    pub fn begin() -> Report {
+        let load = std::fs::read_to_string("/proc/loadavg").ok();
+        let load = load.and_then(|load| Some(load.split_whitespace().next()?.to_owned()));
+        Report { load, lines: Vec::new(), idle: Vec::new(), met: 0, missed: 0 }
+    }
+
     /// Adds what was measured with one server; words when it failed.
     pub fn add(&mut self, case: &Case, kind: Kind, result: &Result<Outcome, String>) {
         let title = format!("| {} | {} |", case.title, kind.name());
@@ -99,18 +107,17 @@ impl Report {
              arrivals outstanding 15 s after the last edit; such a run shows what arrived.\n\
              - Generator and servers share the processors. Where the two columns of cores add up to \
              all there are, the computer is the limit.\n\n\
-             ```sh\n\
-             cargo build --release --package rejoin-server\n\
-             cd bench && REJOIN_DATA=DIR cargo run --release --package rejoin-load --bin load -- \
-             --output LOAD.md\n\
-             ```\n\n",
+             `cargo xtask bench-load` writes this table. `REJOIN_DATA` names the folder with the \
+             recorded paper; without it the long note is left out.\n\n",
         );
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let load =
+            self.load.map_or_else(String::new, |load| format!(", and a load of {load} before"));
         let _ = write!(
             page,
             "npm 1.2 is automerge-repo-sync-server 0.2.8 as published (automerge-repo 1.2.1), npm \
              2.5 the same on automerge-repo 2.5.6; samod is 0.16 with its file-system storage. This \
-             run had {processors} processors.\n\n\
+             run had {processors} processors{load}.\n\n\
              | load | server | edits/s | p50 ms | p99 ms | max ms | ms/edit | cores: server / \
              generator | MiB | bytes/edit: in / out | bar | |\n\
              |---|---|---|---|---|---|---|---|---|---|---|---|\n{}\n\n\

@@ -5,12 +5,14 @@
 //! variable `CI` is set.
 
 mod bench_folder;
+mod bench_load;
 mod bench_ui;
 mod bindings;
 mod ci;
 mod display;
 mod run;
 mod setup;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -54,6 +56,13 @@ enum Command {
     },
     /// Measures the folder of files and writes the table to `bench/FOLDER.md`.
     BenchFolder,
+    /// Types into sync servers, ours and others, and writes the table to `bench/LOAD.md`.
+    BenchLoad,
+    /// What takes too long for every day: kills, and stories of networks in trouble.
+    Soak {
+        /// Only these: `kills`, `stories`. Both when none is named.
+        only: Vec<soak::Part>,
+    },
     /// Everything that must be green: formatting, tidy, tests, lints and documentation.
     Ci,
 }
@@ -78,6 +87,8 @@ fn execute(command: Command) -> Result<()> {
         Command::Tidy => step::step("tidy", tidy::tidy),
         Command::Bindings { check } => bindings::bindings(check),
         Command::BenchFolder => bench_folder::bench_folder(),
+        Command::BenchLoad => bench_load::bench_load(),
+        Command::Soak { only } => soak::soak(&only),
         Command::Ci => ci::ci(),
     }
 }
