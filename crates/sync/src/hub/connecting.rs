@@ -328,7 +328,10 @@ impl Hub {
             }
         }
         self.connections_changed = true;
-        self.settle_requests();
+        // Those whom we dial are waited for by whoever has a document open.
+        if dialer_id.is_some() {
+            self.settle_requests();
+        }
     }
 
     /// Ends the sessions of a connection; what they know of the peer's store is kept.
@@ -347,6 +350,7 @@ impl Hub {
         }
         for document in documents {
             self.end_session(&document, id, storage_id.as_ref(), now);
+            self.settle_request(&document);
         }
     }
 }

@@ -43,7 +43,7 @@ impl Hub {
             return;
         }
         slot.document = content;
-        let pending = std::mem::take(&mut slot.pending);
+        let pending = slot.pending.take();
         self.set_phase(document, Phase::Ready);
         self.timers.clear(&Timer::Request(document.clone()));
         self.watch_idleness(document, now);
@@ -191,7 +191,7 @@ impl Hub {
             .or_insert_with(|| Slot::new(Phase::Deleted, now.elapsed));
         let sessions: Vec<_> = std::mem::take(&mut slot.sessions).into_keys().collect();
         slot.document = Document::new();
-        slot.pending.clear();
+        slot.pending.take();
         slot.disk = super::slot::Disk::default();
         for id in sessions {
             if let Some(connection) = self.connections.get_mut(&id) {

@@ -13,8 +13,8 @@ use crate::{
 };
 use rejoin_document::{ChangeHash, Patch};
 
-/// A peer may make us keep this much while the disk is read.
-const MAX_PENDING_BYTES: usize = 64 << 20;
+/// A document has few heads. Who reports more than this means something else than to inform.
+const MAX_REPORTED_HEADS: usize = 4096;
 
 /// How a sync message came.
 struct Arrived {
@@ -111,11 +111,9 @@ impl Hub {
         let Some(slot) = self.slots.get_mut(&document) else { return };
         slot.last_used = now.elapsed;
         slot.traffic.count(Direction::Received, bytes, slot.watchers > 0, now.elapsed);
-        let waiting: usize = slot.pending.iter().map(|pending| pending.data.len()).sum();
         if slot.is_in_memory() {
             self.process(&document, id, peer, is_request, &message.data, now);
-        } else if waiting + message.data.len() <= MAX_PENDING_BYTES {
-            slot.pending.push(Pending { connection: id, is_request, data: message.data });
+        } else if slot.pending.push(Pending { connection: id, is_request, data: message.data }) {
             if slot.phase == Phase::Dormant {
                 self.load(&document);
             }
@@ -252,10 +250,13 @@ impl Hub {
         }
         let Some(own) = &peer.metadata.storage_id else { return };
         let Some(slot) = self.slots.get_mut(document) else { return };
-        for report in reports.into_iter().filter(|report| report.storage_id == *own) {
+        let is_sound = |report: &RemoteHeads| {
+            report.storage_id == *own && report.heads.len() <= MAX_REPORTED_HEADS
+        };
+        for report in reports.into_iter().filter(is_sound) {
             let report =
                 DurableReport { peer: peer.peer.clone(), heads: report.heads, at: now.unix_ms };
-            slot.durable.insert(own.clone(), report);
+            slot.note_report(own.clone(), report);
             self.status_changed.insert(document.clone());
         }
     }
@@ -270,7 +271,7 @@ impl Hub {
     ) {
         let Some(slot) = self.slots.get_mut(document) else { return };
         let Some(session) = slot.sessions.remove(&id) else { return };
-        slot.pending.retain(|pending| pending.connection != id);
+        slot.pending.forget(id);
         if let Some(storage_id) = storage_id
             && slot.disk.keep_state(storage_id, session.state.encode())
         {
@@ -336,7 +337,7 @@ impl Hub {
             true => Phase::Unavailable,
             false => Phase::Ready,
         };
-        let pending = std::mem::take(&mut slot.pending);
+        let pending = slot.pending.take();
         let ids: Vec<_> = slot.sessions.keys().copied().collect();
         self.set_phase(document, phase);
         self.watch_idleness(document, now);

@@ -13,6 +13,9 @@ use crate::{
     dialer::Backoff, presence::Presence, publish_mode::Publisher,
 };
 
+/// Of so many stores it is kept what they have of a document.
+const MAX_REPORTING_STORES: usize = 64;
+
 /// How far a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -40,6 +43,47 @@ pub(super) struct Pending {
     pub(super) data: Vec<u8>,
 }
 
+impl Pending {
+    /// What it takes of memory: an empty message takes room too, or any number of them would wait.
+    fn cost(&self) -> usize {
+        size_of::<Self>() + self.data.len()
+    }
+}
+
+/// Messages that wait for the disk, in the order of their coming.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    messages: Vec<Pending>,
+    cost: usize,
+}
+
+impl Waiting {
+    /// Peers may make us keep this much of one document while the disk is read.
+    pub(super) const MAX_BYTES: usize = 64 << 20;
+
+    /// Lets a message wait; false when too much waits already.
+    pub(super) fn push(&mut self, message: Pending) -> bool {
+        let cost = self.cost + message.cost();
+        if cost > Self::MAX_BYTES {
+            return false;
+        }
+        self.cost = cost;
+        self.messages.push(message);
+        true
+    }
+
+    /// Takes all of them out.
+    pub(super) fn take(&mut self) -> Vec<Pending> {
+        std::mem::take(self).messages
+    }
+
+    /// Drops what came from a connection that is gone.
+    pub(super) fn forget(&mut self, connection: ConnectionId) {
+        self.messages.retain(|message| message.connection != connection);
+        self.cost = self.messages.iter().map(Pending::cost).sum();
+    }
+}
+
 /// One document.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -47,7 +91,7 @@ pub(super) struct Slot {
     /// Empty unless the phase says that it is in memory.
     pub(super) document: Document,
     pub(super) sessions: BTreeMap<ConnectionId, Session>,
-    pub(super) pending: Vec<Pending>,
+    pub(super) pending: Waiting,
     /// Whoever asks for the document is not told yet that nobody has it.
     pub(super) is_in_grace: bool,
     pub(super) reload: Backoff,
@@ -139,7 +183,7 @@ impl Slot {
             phase,
             document: Document::new(),
             sessions: BTreeMap::new(),
-            pending: Vec::new(),
+            pending: Waiting::default(),
             is_in_grace: false,
             reload: Backoff::default(),
             load_error: None,
@@ -158,6 +202,18 @@ impl Slot {
     /// The heads as far as they are known without reading the disk.
     pub(super) fn heads(&self) -> &[ChangeHash] {
         if self.is_in_memory() { self.document.heads() } else { &self.disk.heads }
+    }
+
+    /// Keeps what a store says of itself, the newest word of each. Any peer may call itself a store,
+    /// so that only those last heard of are kept.
+    pub(super) fn note_report(&mut self, storage_id: StorageId, report: DurableReport) {
+        self.durable.insert(storage_id, report);
+        if self.durable.len() > MAX_REPORTING_STORES
+            && let Some(oldest) = self.durable.iter().min_by_key(|(_, report)| report.at)
+        {
+            let oldest = oldest.0.clone();
+            self.durable.remove(&oldest);
+        }
     }
 
     /// Whether something is in memory that a crash now would lose.
@@ -244,3 +300,36 @@ impl Session {
 
 /// Documents that somebody waits for although they are not here.
 pub(super) type Wanted = BTreeSet<crate::DocumentId>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(length: usize) -> Pending {
+        Pending { connection: ConnectionId(1), is_request: false, data: vec![0; length] }
+    }
+
+    #[test]
+    fn messages_wait_up_to_a_limit_empty_ones_too() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.push(message(Waiting::MAX_BYTES - 1_000)));
+        assert!(!waiting.push(message(1_000)));
+        let empty = (0..1_000).take_while(|_| waiting.push(message(0))).count();
+        assert!((1..100).contains(&empty), "{empty}");
+        waiting.forget(ConnectionId(1));
+        assert!(waiting.push(message(1_000)));
+        assert_eq!(waiting.take().len(), 1);
+    }
+
+    #[test]
+    fn peers_that_invent_stores_do_not_fill_memory() {
+        let mut slot = Slot::new(Phase::Ready, Duration::ZERO);
+        for at in 0..1_000_u64 {
+            let peer = PeerId::new("inventor").expect("a name");
+            let storage_id = StorageId::from_random(u128::from(at).to_le_bytes());
+            slot.note_report(storage_id, DurableReport { peer, heads: Vec::new(), at });
+        }
+        assert_eq!(slot.durable.len(), MAX_REPORTING_STORES);
+        assert!(slot.durable.values().all(|report| report.at >= 900));
+    }
+}
