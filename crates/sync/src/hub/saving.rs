@@ -51,6 +51,7 @@ struct DocumentWrite {
     added: Option<(StoredKey, usize)>,
     removed: Vec<StoredKey>,
     states: Vec<(StorageId, Vec<u8>)>,
+    dropped_states: BTreeSet<StorageId>,
     draft_version: u64,
 }
 
@@ -210,6 +211,7 @@ impl Hub {
             slot.disk.unsaved_states.retain(|id, unsaved| *id != storage_id || *unsaved != state);
             slot.disk.sync_states.insert(storage_id, state);
         }
+        slot.disk.dropped_states.retain(|id| !written.dropped_states.contains(id));
         let moved = slot.disk.heads != written.heads;
         slot.disk.heads = written.heads;
         slot.disk.draft_version = written.draft_version;
@@ -304,6 +306,7 @@ fn write_of(document: &DocumentId, slot: &Slot, batch: &mut WriteBatch) -> Docum
         added: None,
         removed: Vec::new(),
         states: Vec::new(),
+        dropped_states: slot.disk.dropped_states.clone(),
         draft_version: slot.draft_version,
     };
     if slot.heads() != slot.disk.heads {
@@ -325,6 +328,8 @@ fn write_of(document: &DocumentId, slot: &Slot, batch: &mut WriteBatch) -> Docum
         batch.puts.push((StoredKey::sync_state(document, storage_id), state.clone()));
         write.states.push((storage_id.clone(), state.clone()));
     }
+    let dropped = slot.disk.dropped_states.iter();
+    batch.deletes.extend(dropped.map(|storage_id| StoredKey::sync_state(document, storage_id)));
     write
 }
 

@@ -16,6 +16,10 @@ use crate::{
 /// Of so many stores it is kept what they have of a document.
 const MAX_REPORTING_STORES: usize = 64;
 
+/// So many sync states of a document are kept. A web page that loses its store comes back as
+/// another, so that they would pile up; without one, a session begins with a few messages more.
+const MAX_SYNC_STATES: usize = 256;
+
 /// How far a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -128,6 +132,8 @@ pub(super) struct Disk {
     pub(super) sync_states: BTreeMap<StorageId, Vec<u8>>,
     /// Sync states of closed sessions that are not on disk yet.
     pub(super) unsaved_states: BTreeMap<StorageId, Vec<u8>>,
+    /// Stores whose sync state is still on disk and has to go.
+    pub(super) dropped_states: BTreeSet<StorageId>,
 }
 
 /// What a store says that it would still have after a power cut.
@@ -263,12 +269,26 @@ impl Disk {
 
     /// Notes a sync state to be written; false when the disk has it already.
     pub(super) fn keep_state(&mut self, storage_id: &StorageId, state: Vec<u8>) -> bool {
+        self.dropped_states.remove(storage_id);
         if self.sync_states.get(storage_id) == Some(&state) {
             self.unsaved_states.remove(storage_id);
             return false;
         }
         self.unsaved_states.insert(storage_id.clone(), state);
+        self.drop_states_beyond_the_limit(storage_id);
         true
+    }
+
+    /// Ids are random, so that whichever comes first is as good as any other.
+    fn drop_states_beyond_the_limit(&mut self, kept: &StorageId) {
+        while self.sync_states.len() + self.unsaved_states.len() > MAX_SYNC_STATES {
+            let mut others = self.sync_states.keys().chain(self.unsaved_states.keys());
+            let Some(other) = others.find(|other| *other != kept).cloned() else { return };
+            self.unsaved_states.remove(&other);
+            if self.sync_states.remove(&other).is_some() {
+                self.dropped_states.insert(other);
+            }
+        }
     }
 
     /// Stores with a sync state on disk or on the way there.
@@ -319,6 +339,23 @@ mod tests {
         waiting.forget(ConnectionId(1));
         assert!(waiting.push(message(1_000)));
         assert_eq!(waiting.take().len(), 1);
+    }
+
+    #[test]
+    fn only_so_many_sync_states_are_kept() {
+        let mut disk = Disk::default();
+        let store = |number: u128| StorageId::from_random(number.to_le_bytes());
+        for number in 0..1_000 {
+            assert!(disk.keep_state(&store(number), vec![1]));
+            assert_eq!(disk.state_for(&store(number)), Some(&vec![1]));
+            // It gets onto the disk, as after a write.
+            disk.sync_states.append(&mut disk.unsaved_states);
+        }
+        assert_eq!(disk.sync_states.len(), MAX_SYNC_STATES);
+        assert_eq!(disk.dropped_states.len(), 1_000 - MAX_SYNC_STATES);
+        let again = disk.dropped_states.first().expect("some were dropped").clone();
+        assert!(disk.keep_state(&again, vec![2]));
+        assert!(!disk.dropped_states.contains(&again));
     }
 
     #[test]
