@@ -425,7 +425,8 @@ impl Notebook {
             match section {
                 Section::Keep(length) => at += length,
                 Section::Replace { inserted, .. } => {
-                    if found.as_ref().is_none_or(|(_, text)| text.trim().is_empty()) {
+                    if found.as_ref().is_none_or(|(_, text)| !text.contains(char::is_alphanumeric))
+                    {
                         found = Some((at, inserted.clone()));
                     }
                     at += utf16_len(inserted);

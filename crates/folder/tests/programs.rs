@@ -215,3 +215,106 @@ async fn a_folder_that_another_one_of_its_name_replaces_is_watched_again() {
     fs::write(root.join("Trip.md"), "# Trip\npack\n").unwrap();
     scene.until_note(&note, "# Trip\npack\n").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_are_left_alone_wherever_they_lead() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let (root, outside) = (scene.root(), scene.scratch.path().join("outside"));
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("secret.md"), "secret\n").unwrap();
+    for (to, name) in [(outside.join("secret.md"), "out.md"), (root.join("Trip.md"), "same.md")] {
+        std::os::unix::fs::symlink(to, root.join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink(&outside, root.join("Out")).unwrap();
+    scene.until("both links", |status| status.left_alone.len() == 2).await;
+    // A write through the link is one of the file that it leads to.
+    fs::write(root.join("same.md"), "# Trip\npack\n").unwrap();
+    scene.until_note(&note, "# Trip\npack\n").await;
+    type_into(&note, 7, "with Ben\n");
+    scene.until_file("Trip.md", "# Trip\nwith Ben\npack\n").await;
+    assert!(root.join("same.md").is_symlink() && root.join("out.md").is_symlink());
+    assert_eq!(fs::read_to_string(outside.join("secret.md")).unwrap(), "secret\n");
+    assert_eq!(scene.listed(&scene.home).entries.len(), 1);
+    // A note whose file becomes a link stays as it is, and the link, too.
+    run("mv", &[root.join("Trip.md").to_str().unwrap()], &outside.join("Trip.md"));
+    std::os::unix::fs::symlink(outside.join("Trip.md"), root.join("Trip.md")).unwrap();
+    scene.until("three links", |status| status.left_alone.len() == 3).await;
+    type_into(&note, 7, "and Cleo\n");
+    scene.until_in_step().await;
+    assert_eq!(fs::read_to_string(outside.join("Trip.md")).unwrap(), "# Trip\nwith Ben\npack\n");
+    assert!(scene.note(&scene.home, "Trip").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_changes_by_case_only_stays_a_name_of_the_same_note() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let root = scene.root();
+    run("mv", &[root.join("Trip.md").to_str().unwrap()], &root.join("TRIP.md"));
+    type_into(&note, 7, "pack\n");
+    scene.until_file("TRIP.md", "# Trip\npack\n").await;
+    scene.until_in_step().await;
+    assert_eq!(names(&root), ["TRIP.md"]);
+    // Nor does the file move when only the title's case changes.
+    let content = note.change(None, |tx| {
+        let content = rejoin_notes::note::Note::find(&tx.view()).unwrap().content;
+        tx.splice_text(content, 2, 4, "trip!", rejoin_document::TextUnit::Utf16)
+    });
+    content.unwrap().unwrap();
+    scene.until_file("TRIP.md", "# trip!\npack\n").await;
+    scene.until_in_step().await;
+    assert_eq!(names(&root), ["TRIP.md"]);
+    assert_eq!(scene.listed(&scene.home).entries.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_note_that_moves_in_the_app_while_its_file_is_edited() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    let work = scene.add_folder("Work");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    fs::write(scene.root().join("Trip.md"), "# Trip\nby a script\n").unwrap();
+    scene.move_note(&note, &scene.home, &work, "Trip");
+    scene.until_file("Work/Trip.md", "# Trip\nby a script\n").await;
+    scene.until_note(&note, "# Trip\nby a script\n").await;
+    scene.until_in_step().await;
+    assert_eq!(names(&scene.root()), ["Work"]);
+    assert_eq!(scene.listed(&work).entries.len(), 1);
+    assert_eq!(scene.listed(&scene.trash).entries.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_windows_reserves_are_written_otherwise() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("con", "# con\n");
+    scene.until_file("con_.md", "# con\n").await;
+    fs::write(scene.root().join("con_.md"), "# con\nand pro\n").unwrap();
+    scene.until_note(&note, "# con\nand pro\n").await;
+    scene.until_in_step().await;
+    assert_eq!(names(&scene.root()), ["con_.md"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copied_directory_is_new_notes() {
+    let scene = Scene::new().await;
+    let work = scene.add_folder("Work");
+    let note = scene.make_note("# Trip\n");
+    scene.list(&work, &note, "Trip");
+    scene.until_file("Work/Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let root = scene.root();
+    run("cp", &["-r", root.join("Work").to_str().unwrap()], &root.join("Copy"));
+    scene.until("the copy", |_| scene.note(&scene.home, "Copy").is_some()).await;
+    let copy = scene.note(&scene.home, "Copy").unwrap();
+    scene.until("its note", |_| scene.note(&copy, "Trip").is_some()).await;
+    assert_ne!(scene.note(&copy, "Trip").unwrap().id(), note.id());
+    fs::write(root.join("Copy/Trip.md"), "# Trip\nof the copy\n").unwrap();
+    scene.until_note(&scene.note(&copy, "Trip").unwrap(), "# Trip\nof the copy\n").await;
+    assert_eq!(text_of(&note), "# Trip\n");
+}

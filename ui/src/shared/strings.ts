@@ -312,6 +312,8 @@ export const strings = {
     resume: "Go on",
     reveal: "Show the folder",
     revealNote: "Show its file",
+    anyway: "Begin again with this folder",
+    anywayExplain: "If the folder is as it is meant to be, begin again: notes without a file in it get one.",
     confirm: "They are meant to be gone",
     confirmExplain: "Put the files back, or say so, and their notes go into the trash.",
     phase: {

@@ -81,14 +81,41 @@ impl Scene {
     }
 
     pub(crate) fn list(&self, folder: &DocumentHandle, handle: &DocumentHandle, name: &str) {
-        let entry = Entry {
-            name: name.into(),
-            kind: EntryKind::Note,
-            url: handle.url().to_string(),
-            added: 1,
-            from: None,
-        };
+        self.list_as(EntryKind::Note, folder, handle, name, 1);
+    }
+
+    fn list_as(
+        &self,
+        kind: EntryKind,
+        folder: &DocumentHandle,
+        handle: &DocumentHandle,
+        name: &str,
+        added: i64,
+    ) {
+        let (name, url) = (name.into(), handle.url().to_string());
+        let entry = Entry { name, kind, url, added, from: None };
         folder.change(None, |tx| folder::add(tx, &entry, 99)).unwrap().unwrap();
+    }
+
+    /// A folder in the home folder.
+    pub(crate) fn add_folder(&self, name: &str) -> DocumentHandle {
+        let handle = self.repo.create();
+        handle.change(None, |tx| folder::create(tx, name)).unwrap().unwrap();
+        self.list_as(EntryKind::Folder, &self.home, &handle, name, 1);
+        handle
+    }
+
+    /// Moves a note as the app does.
+    pub(crate) fn move_note(
+        &self,
+        note: &DocumentHandle,
+        from: &DocumentHandle,
+        to: &DocumentHandle,
+        name: &str,
+    ) {
+        self.list_as(EntryKind::Note, to, note, name, 2);
+        let url = note.url().to_string();
+        from.change(None, |tx| folder::remove(tx, &url, 1)).unwrap().unwrap();
     }
 
     pub(crate) fn listed(&self, folder: &DocumentHandle) -> Folder {
