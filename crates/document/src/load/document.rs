@@ -355,9 +355,7 @@ fn read_changes(
             }
             Hashing::Later => {
                 let before = (max_op_column.clone(), *log);
-                for _ in 0..row {
-                    max_ops.push(next_max_op(&mut max_op_column)?);
-                }
+                read_max_ops(&mut max_op_column, row, &mut max_ops)?;
                 last = max_ops.last().copied().unwrap_or(last);
                 let first = match max_ops.is_sorted() && max_ops[0] >= max_op {
                     true => log.take(set, actor, last, |_| {}).ok(),
@@ -401,6 +399,22 @@ fn read_changes(
 fn next_max_op(column: &mut DeltaDecoder<'_>) -> Result<u32, DocumentChunkError> {
     let max_op = column.next_value()?.flatten();
     Ok(max_op.ok_or(DocumentChunkError::Missing("max op"))? as u32)
+}
+
+/// Reads so many greatest counters.
+fn read_max_ops(
+    column: &mut DeltaDecoder<'_>,
+    count: usize,
+    out: &mut Vec<u32>,
+) -> Result<(), DocumentChunkError> {
+    while out.len() < count {
+        let run = column.peek()?.ok_or(DocumentChunkError::Missing("max op"))?;
+        let first = run.first.ok_or(DocumentChunkError::Missing("max op"))?;
+        let taken = run.count.min(count - out.len());
+        out.extend((0..taken as i64).map(|at| (first + at * run.step) as u32));
+        column.advance(taken);
+    }
+    Ok(())
 }
 
 /// How many of the next values are as asked.
