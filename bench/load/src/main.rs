@@ -42,7 +42,7 @@ struct Arguments {
 }
 
 /// A run that takes longer has hung.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_secs(180);
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -72,7 +72,7 @@ async fn main() -> Result<()> {
             let running = run::run(kind, &rejoin, scenario, paper.as_ref());
             let result = match tokio::time::timeout(LONGEST, running).await {
                 Ok(result) => result.map_err(|error| format!("{error:#}")),
-                Err(_) => Err("gave up after 5 minutes".to_owned()),
+                Err(_) => Err("gave up after 3 minutes".to_owned()),
             };
             report.add(case, kind, &result);
         }

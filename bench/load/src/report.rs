@@ -96,7 +96,8 @@ impl Report {
              server on the same computer. The clients are the same for every server: our engine and \
              our sync session, over tungstenite. Each run has a fresh server, warmed up for two \
              seconds, whose notes have 1 to 5 kB; the long note is a paper of 260,000 keystrokes, \
-             each a change. People make 5 edits a second where nothing else is said.\n\n\
+             each a change. People make 5 edits a second where nothing else is said, and type for a \
+             second, in long notes for five, before it counts.\n\n\
              - An *edit* is one character, committed and sent at once. Its *latency* ends when \
              another client's document has it; every reader counts.\n\
              - *Flat out*: the next edit follows when all others have the one before, or the one 64 \

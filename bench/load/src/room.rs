@@ -42,6 +42,8 @@ pub enum Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Rest,
+    /// Typing that is not counted: the first edit of a document costs more than those behind it.
+    Rehearsal,
     Typing,
     Draining,
     End,
@@ -132,8 +134,9 @@ pub async fn live(
         let now = *phase.borrow_and_update();
         if now == Phase::Typing && begun.is_none() {
             begun = Some((client.sent().bytes, client.received().bytes));
+            latencies.clear();
         }
-        let typing = own.filter(|_| now == Phase::Typing);
+        let typing = own.filter(|_| matches!(now, Phase::Rehearsal | Phase::Typing));
         if now == Phase::Draining {
             room.rests[number].store(true, Ordering::Release);
         }
