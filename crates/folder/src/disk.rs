@@ -29,6 +29,8 @@ pub struct Folder {
     root: PathBuf,
     disk: Disk,
     stamps: BTreeMap<FilePath, Stamp>,
+    /// Directories that are links, as paths inside the folder.
+    links: BTreeSet<String>,
     is_at_rest: bool,
     claim: Claim,
 }
@@ -114,7 +116,14 @@ impl Folder {
         }
         let claim = Claim::take(&root)?;
         let (disk, stamps) = (Disk::default(), BTreeMap::new());
-        Ok(Self { root, disk, stamps, is_at_rest: true, claim })
+        Ok(Self { root, disk, stamps, links: BTreeSet::new(), is_at_rest: true, claim })
+    }
+
+    /// A directory that was mirrored before and is away; [`Folder::reclaim`] tells when it is back.
+    pub(crate) fn away(root: &Path) -> Self {
+        let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        let (disk, stamps) = (Disk::default(), BTreeMap::new());
+        Self { root, disk, stamps, links: BTreeSet::new(), is_at_rest: true, claim: Claim::none() }
     }
 
     /// Claims the directory again after it was away.
@@ -156,7 +165,8 @@ impl Folder {
     /// from it then.
     pub fn scan(&mut self) -> Result<Scanned, FolderError> {
         self.check_marker()?;
-        let found = walk(&self.root)?.notes;
+        let Walked { notes: found, links, .. } = walk(&self.root)?;
+        self.links = links;
         let mut stamps = BTreeMap::new();
         let mut files = BTreeMap::new();
         let now = SystemTime::now();
@@ -230,6 +240,11 @@ impl Folder {
         let inside = format!("{directory}/");
         directory.is_empty()
             || self.disk.files.keys().any(|path| path.as_str().starts_with(&inside))
+    }
+
+    /// Links that lead to directories, into which is not looked.
+    pub fn links(&self) -> &BTreeSet<String> {
+        &self.links
     }
 
     /// What the last scan found.
@@ -428,6 +443,8 @@ fn is_hidden(inside: &str) -> bool {
 pub(crate) struct Walked {
     /// Those that may be notes.
     pub(crate) notes: BTreeMap<FilePath, Metadata>,
+    /// Links that lead to directories, as paths from this one.
+    pub(crate) links: BTreeSet<String>,
     /// How many others there are.
     pub(crate) others: usize,
 }
@@ -456,6 +473,9 @@ pub(crate) fn walk(root: &Path) -> Result<Walked, FolderError> {
             } else if let Ok(path) = FilePath::new(&path) {
                 walked.notes.insert(path, metadata);
             } else if is_shown {
+                if metadata.is_symlink() && entry.path().is_dir() {
+                    walked.links.insert(path);
+                }
                 walked.others += 1;
             }
         }

@@ -30,8 +30,8 @@ pub enum LeftAlone {
     /// It is larger than [`MAX_BYTES`].
     #[error("it is larger than 16 MB")]
     TooLarge,
-    /// It is a link to somewhere else.
-    #[error("it is a link that leads elsewhere")]
+    /// It is a link, whether it leads out of the folder or to another file in it.
+    #[error("it is a link")]
     Link,
     /// It could not be read.
     #[error("it cannot be read")]

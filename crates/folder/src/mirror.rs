@@ -50,7 +50,7 @@ pub struct MirrorOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Beginning {
     /// It goes on. A directory that was mirrored before and is not there, or has lost its marker, is
-    /// an error and not an order to delete.
+    /// waited for.
     #[default]
     GoOn,
     /// The person says that this directory is meant, whatever became of its marker. Notes whose file
@@ -65,8 +65,8 @@ pub struct MirrorStatus {
     pub is_in_step: bool,
     /// Why nothing is done at present.
     pub paused: Option<Paused>,
-    /// Files that are no notes, and why.
-    pub left_alone: BTreeMap<FilePath, LeftAlone>,
+    /// Files and directories that are no notes, and why, by their path in the directory.
+    pub left_alone: BTreeMap<String, LeftAlone>,
     /// Where notes are that took in an edit made on an old text, for a person to look at.
     pub to_review: BTreeMap<NoteId, ReviewMark>,
     /// How many notes have a file.
@@ -144,7 +144,10 @@ impl Mirror {
         }
         let mut folder = if is_known {
             // Not made anew: a folder that is gone is not an empty one.
-            Folder::open(&options.directory)?
+            match Folder::open(&options.directory) {
+                Err(FolderError::Vanished(_)) => Folder::away(&options.directory),
+                opened => opened?,
+            }
         } else {
             Folder::begin(&options.directory)?
         };
@@ -156,8 +159,10 @@ impl Mirror {
             Some(trash) => trash,
             None => own_trash(&options.repo, &mut store)?,
         };
-        let watch = DirectoryWatch::start(folder.root())?;
-        let (sender, status) = watch::channel(MirrorStatus::default());
+        let is_away = folder.check_marker().is_err();
+        let watch = DirectoryWatch::start(folder.root(), is_away)?;
+        let paused = is_away.then_some(Paused::Vanished);
+        let (sender, status) = watch::channel(MirrorStatus { paused, ..Default::default() });
         let (files_sender, files) = watch::channel(BTreeMap::new());
         let (orders, received) = mpsc::unbounded_channel();
         let notebook = Notebook::new(options.repo, options.folder, trash, options.editor);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::{Scene, save_by_rename, type_into};
-use rejoin_folder::mirror::{Beginning, MirrorError, Paused};
+use rejoin_folder::mirror::{Beginning, Paused};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_and_notes_follow_each_other() {
@@ -160,11 +160,32 @@ async fn a_folder_without_its_marker_is_taken_up_again_when_the_person_says_so()
     fs::remove_dir_all(scene.root().join(".rejoin")).unwrap();
     fs::remove_file(scene.root().join("List.md")).unwrap();
     fs::write(scene.root().join("Trip.md"), "# Trip\npack\n").unwrap();
-    assert!(matches!(scene.try_start(Beginning::GoOn), Err(MirrorError::Folder(_))));
+    scene.start();
+    scene.until("the pause", |status| status.paused == Some(Paused::Vanished)).await;
+    scene.stop().await;
     scene.try_start(Beginning::Anew).unwrap();
     scene.until_note(&trip, "# Trip\npack\n").await;
     scene.until_file("List.md", "milk\n").await;
     scene.until_in_step().await;
     assert_eq!(scene.listed(&scene.trash).entries.len(), 0);
     assert_eq!(scene.listed(&scene.home).entries.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_away_at_the_start_is_taken_up_when_it_comes() {
+    let mut scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    scene.stop().await;
+    let away = scene.scratch.path().join("away");
+    fs::rename(scene.root(), &away).unwrap();
+    scene.start();
+    scene.until("the pause", |status| status.paused == Some(Paused::Vanished)).await;
+    assert!(!scene.root().exists(), "it is not made anew");
+    fs::rename(&away, scene.root()).unwrap();
+    scene.until_in_step().await;
+    fs::write(scene.root().join("Trip.md"), "# Trip\npack\n").unwrap();
+    scene.until_note(&note, "# Trip\npack\n").await;
+    assert_eq!(scene.listed(&scene.trash).entries.len(), 0);
 }

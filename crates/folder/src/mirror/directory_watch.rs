@@ -55,12 +55,15 @@ struct Told {
 }
 
 impl DirectoryWatch {
-    pub(super) fn start(root: &Path) -> Result<Self, notify::Error> {
+    /// Watches a directory; one that is away is watched when it is [renewed](Self::renew).
+    pub(super) fn start(root: &Path, is_away: bool) -> Result<Self, notify::Error> {
         let touched = Arc::new(Touched::default());
         let (told, marker) = (touched.clone(), root.join(MARKER));
         let tell = move |event| told.touch(event, &marker);
         let mut watcher = notify::recommended_watcher(tell)?;
-        watcher.watch(root, RecursiveMode::Recursive)?;
+        if !is_away {
+            watcher.watch(root, RecursiveMode::Recursive)?;
+        }
         Ok(Self { watcher, root: root.to_owned(), touched })
     }
 

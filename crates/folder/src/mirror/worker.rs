@@ -40,7 +40,7 @@ pub(super) struct Worker {
     status: watch::Sender<MirrorStatus>,
     files: watch::Sender<BTreeMap<NoteId, FilePath>>,
     reviews: BTreeMap<NoteId, ReviewMark>,
-    left_alone: BTreeMap<FilePath, LeftAlone>,
+    left_alone: BTreeMap<String, LeftAlone>,
     /// Notes that somebody took out of the folder, at the last whole plan.
     departed: BTreeSet<NoteId>,
     /// When notes were trashed because their file went.
@@ -289,7 +289,9 @@ impl Worker {
         };
         let notes = Notes { now, departed: &self.departed };
         let mut plan = plan(disk, notes, &self.memory, &self.notebook, options);
-        self.left_alone = std::mem::take(&mut plan.left_alone);
+        let files = std::mem::take(&mut plan.left_alone).into_iter();
+        let links = self.folder.links().iter().map(|link| (link.clone(), LeftAlone::Link));
+        self.left_alone = files.map(|(path, why)| (path.to_string(), why)).chain(links).collect();
         plan
     }
 
