@@ -265,17 +265,7 @@ pub fn plan(
         let pair = Pair { note, now, path, read, remembered };
         plan_file(&pair, history, &mut taken, &mut plan.actions);
     }
-    for note in departed {
-        let (Some(path), Some(remembered)) = (matched.files.get(note), memory.notes.get(note))
-        else {
-            continue;
-        };
-        if !path.is_trash() {
-            let to = free_path(&NoteNow::departed(remembered), &mut taken);
-            let (note, from) = (note.clone(), path.clone());
-            plan.actions.push(Action::Rename { note, from, to });
-        }
-    }
+    plan_departed(departed, memory, &matched, &mut taken, &mut plan.actions);
     for (note, now) in notes {
         let wanted = match memory.notes.get(note) {
             None => true,
@@ -295,6 +285,27 @@ pub fn plan(
         }
     }
     plan
+}
+
+/// The files of notes that somebody took out of the folder go into the trash.
+fn plan_departed(
+    departed: &BTreeSet<NoteId>,
+    memory: &Memory,
+    matched: &matching::Matched,
+    taken: &mut BTreeSet<String>,
+    actions: &mut Vec<Action>,
+) {
+    for note in departed {
+        let (Some(path), Some(remembered)) = (matched.files.get(note), memory.notes.get(note))
+        else {
+            continue;
+        };
+        if !path.is_trash() {
+            let to = free_path(&NoteNow::departed(remembered), taken);
+            let (note, from) = (note.clone(), path.clone());
+            actions.push(Action::Rename { note, from, to });
+        }
+    }
 }
 
 /// What [`plan`] does for some notes, when their files are where they were and nothing else is to be
@@ -384,31 +395,43 @@ fn plan_file(
         let (text, version) = (read.text.clone(), now.version.clone());
         actions.push(Action::Anchor { note: note.clone(), text, version });
     }
+    let is_adopted = remembered.is_deleted && actions.len() == planned;
+    if let Some(action) = plan_place(pair, remembered, taken) {
+        actions.push(action);
+    } else if is_adopted {
+        // The file was put back.
+        actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
+    }
+}
+
+/// What brings a note and its file to the same place and name.
+fn plan_place(
+    pair: &Pair<'_>,
+    remembered: &Remembered,
+    taken: &mut BTreeSet<String>,
+) -> Option<Action> {
+    let Pair { now, path, .. } = *pair;
+    let note = pair.note.clone();
+    let mut folders = path.folders();
+    if path.is_trash() {
+        folders.remove(0);
+    }
     if *path != remembered.path {
-        let mut folders = path.folders();
-        if path.is_trash() {
-            folders.remove(0);
-        }
         let is_trashed = path.is_trash();
-        actions.push(Action::Place { note, path: path.clone(), folders, is_trashed });
-    } else if now.is_trashed != remembered.is_trashed || now.folders != remembered.folders {
-        let to = free_path(now, taken);
-        actions.push(Action::Rename { note, from: path.clone(), to });
+        return Some(Action::Place { note, path: path.clone(), folders, is_trashed });
+    }
+    let to = if now.is_trashed != remembered.is_trashed || now.folders != remembered.folders {
+        free_path(now, taken)
     } else if !same_name(&now.title, &remembered.title)
         && same_name(path.stem(), &remembered.title)
         && !same_name(path.stem(), &now.title)
     {
         // The file was named after the note and not by a person, so it follows the note's title.
-        let mut folders = path.folders();
-        if path.is_trash() {
-            folders.remove(0);
-        }
-        let to = free_path(&NoteNow { folders, ..now.clone() }, taken);
-        actions.push(Action::Rename { note, from: path.clone(), to });
-    } else if remembered.is_deleted && actions.len() == planned {
-        // The file was put back.
-        actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
-    }
+        free_path(&NoteNow { folders, ..now.clone() }, taken)
+    } else {
+        return None;
+    };
+    Some(Action::Rename { note, from: path.clone(), to })
 }
 
 fn free_path(now: &NoteNow, taken: &mut BTreeSet<String>) -> FilePath {

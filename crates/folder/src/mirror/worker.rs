@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rejoin_notes::change_set::ChangeSet;
 use rejoin_storage::StoreError;
 use tokio::sync::watch;
 
@@ -16,7 +17,7 @@ use super::patience::{Newcomer, Patience};
 use super::{MirrorStatus, Paused};
 use crate::disk::{Changed, Folder, FolderError, Scanned};
 use crate::file_path::FilePath;
-use crate::file_text::LeftAlone;
+use crate::file_text::{FileText, LeftAlone};
 use crate::memory::{Memory, NoteId, ReviewMark};
 use crate::memory_store::MemoryStore;
 use crate::notebook::{Notebook, NotebookError, Refreshed};
@@ -343,19 +344,7 @@ impl Worker {
 
     fn perform(&mut self, action: &Action) -> Result<(), RoundError> {
         match action {
-            Action::Edit { note, changes, review, .. } => {
-                let mut now = self.now(note)?;
-                now.version = self.notebook.edit(note, &now.text, changes)?;
-                self.record(action, note, &now);
-                if *review && !changes.is_identity() {
-                    let mark = self.notebook.mark(note, changes);
-                    if let Some(remembered) = self.memory.notes.get_mut(note) {
-                        remembered.review = mark;
-                        self.show(note);
-                    }
-                }
-                Ok(())
-            }
+            Action::Edit { note, changes, review, .. } => self.edit(action, note, changes, *review),
             Action::Unite { note, changes, .. } => {
                 let now = self.now(note)?;
                 self.notebook.edit(note, &now.text, changes)?;
@@ -382,37 +371,15 @@ impl Worker {
                 }
                 Ok(())
             }
-            Action::Create { path, read } => {
-                let (folders, is_trashed) = place_of(path);
-                let note = self.notebook.create(&read.text, path.stem(), &folders, is_trashed)?;
-                let title = rejoin_notes::title::title(&read.text);
-                let title = title.unwrap_or_else(|| path.stem().to_owned());
-                let version = self.notebook.version(&note);
-                let text = read.text.clone();
-                let now = NoteNow { text, title, folders, is_trashed, version };
-                self.folder.write_id(path, &note)?;
-                self.record(action, &note, &now);
-                Ok(())
-            }
+            Action::Create { path, read } => self.create(action, path, read),
             Action::Adopt { note, path, .. } => {
                 self.folder.write_id(path, note)?;
                 self.record(action, note, &self.now(note)?);
                 Ok(())
             }
             Action::Place { note, path, folders, is_trashed } => {
-                self.notebook.place(note, folders, *is_trashed)?;
-                let old = self.memory.notes.get(note).map(|remembered| remembered.path.clone());
-                if let Some(old) = old.filter(|old| old != path) {
-                    self.folder.forget_id(&old);
-                }
-                self.folder.write_id(path, note)?;
-                let placed = NoteNow {
-                    folders: if *is_trashed { Vec::new() } else { folders.clone() },
-                    is_trashed: *is_trashed,
-                    ..self.now(note)?
-                };
-                self.record(action, note, &placed);
-                Ok(())
+                let folders = if *is_trashed { &[][..] } else { folders };
+                self.place(action, note, path, folders)
             }
             Action::Trash { note } | Action::Forget { note } => {
                 if matches!(action, Action::Trash { .. }) {
@@ -426,6 +393,64 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+
+    fn edit(
+        &mut self,
+        action: &Action,
+        note: &NoteId,
+        changes: &ChangeSet,
+        review: bool,
+    ) -> Result<(), RoundError> {
+        let mut now = self.now(note)?;
+        now.version = self.notebook.edit(note, &now.text, changes)?;
+        self.record(action, note, &now);
+        if review && !changes.is_identity() {
+            let mark = self.notebook.mark(note, changes);
+            if let Some(remembered) = self.memory.notes.get_mut(note) {
+                remembered.review = mark;
+                self.show(note);
+            }
+        }
+        Ok(())
+    }
+
+    fn create(
+        &mut self,
+        action: &Action,
+        path: &FilePath,
+        read: &FileText,
+    ) -> Result<(), RoundError> {
+        let (folders, is_trashed) = place_of(path);
+        let note = self.notebook.create(&read.text, path.stem(), &folders, is_trashed)?;
+        let title = rejoin_notes::title::title(&read.text);
+        let title = title.unwrap_or_else(|| path.stem().to_owned());
+        let version = self.notebook.version(&note);
+        let text = read.text.clone();
+        let now = NoteNow { text, title, folders, is_trashed, version };
+        self.folder.write_id(path, &note)?;
+        self.record(action, &note, &now);
+        Ok(())
+    }
+
+    /// Puts a note where its file was moved to.
+    fn place(
+        &mut self,
+        action: &Action,
+        note: &NoteId,
+        path: &FilePath,
+        folders: &[String],
+    ) -> Result<(), RoundError> {
+        let is_trashed = path.is_trash();
+        self.notebook.place(note, folders, is_trashed)?;
+        let old = self.memory.notes.get(note).map(|remembered| remembered.path.clone());
+        if let Some(old) = old.filter(|old| old != path) {
+            self.folder.forget_id(&old);
+        }
+        self.folder.write_id(path, note)?;
+        let placed = NoteNow { folders: folders.to_vec(), is_trashed, ..self.now(note)? };
+        self.record(action, note, &placed);
+        Ok(())
     }
 
     /// A note as it was planned with.
