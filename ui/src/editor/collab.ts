@@ -63,6 +63,9 @@ export interface NoteSessionOptions {
   presenceInterval?: number;
 }
 
+/** Milliseconds for which others' changes gather before the window asks for more of them. */
+export const gatherTime = 30;
+
 /** While an input method composes, others' changes wait at most this long (milliseconds). */
 export const compositionHold = 10_000;
 
@@ -103,6 +106,7 @@ export class NoteSession {
   private knownVersion: number;
   private toConfirm: number | null = null;
   private confirming = false;
+  private cancelConfirmation: (() => void) | null = null;
   private heldReset: { version: number; text: Text } | null = null;
   /** Changes that led to the latest versions, to bring old positions forward. */
   private recent: { version: number; changes: ChangeSet }[] = [];
@@ -199,6 +203,7 @@ export class NoteSession {
   close(): void {
     this.closed = true;
     this.cancelPresence?.();
+    this.cancelConfirmation?.();
     this.cancelHold?.();
     this.cancelRetry?.();
   }
@@ -326,7 +331,7 @@ export class NoteSession {
     if (this.closed || this.inFlight || this.cancelRetry || this.heldReset || this.knownVersion > this.versionNow) return;
     const head = this.queue[0];
     if (!head) {
-      this.sendConfirmation();
+      this.scheduleConfirmation();
       this.schedulePresence();
       return;
     }
@@ -419,9 +424,18 @@ export class NoteSession {
     this.retryDelay = Math.min(this.retryDelay * 2, longestRetry);
   }
 
+  /** Each batch costs the page a frame, so a crowd's changes come a few at a time. A push confirms at once. */
+  private scheduleConfirmation(): void {
+    if (this.toConfirm === null || this.confirming) return;
+    this.cancelConfirmation ??= this.timers.after(gatherTime, () => {
+      this.cancelConfirmation = null;
+      if (!this.inFlight && !this.cancelRetry && !this.heldReset) this.sendConfirmation();
+    });
+  }
+
   private sendConfirmation(): void {
     const version = this.toConfirm;
-    if (version === null || this.confirming) return;
+    if (version === null || this.confirming || this.closed) return;
     this.confirming = true;
     const done = () => {
       this.confirming = false;

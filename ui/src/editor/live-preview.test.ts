@@ -1,4 +1,5 @@
 // @vitest-environment jsdom
+import { ensureSyntaxTree } from "@codemirror/language";
 import { EditorState } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -106,6 +107,15 @@ describe("live preview", () => {
     expect(lines()).toEqual(["rust", "fn main() {}", "", "end"]);
     expect(line(1).classList.contains("md-code")).toBe(true);
     expect(line(3).classList.contains("md-code")).toBe(false);
+  });
+
+  test("reads a paragraph that does not end in pieces", () => {
+    show("a log line with **strong** words\n".repeat(2_000));
+    const paragraphs = [];
+    const tree = ensureSyntaxTree(view.state, view.state.doc.length, 5_000)!;
+    for (let node = tree.topNode.firstChild; node; node = node.nextSibling) paragraphs.push(node.to - node.from);
+    expect(paragraphs.length).toBeGreaterThan(5);
+    expect(Math.max(...paragraphs)).toBeLessThan(11_000);
   });
 
   test("bears markup that is half written", () => {

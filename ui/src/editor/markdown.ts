@@ -60,9 +60,19 @@ const noteLink: MarkdownConfig = {
   ],
 };
 
+const longestParagraph = 10_000;
+
+/**
+ * A paragraph is read as a whole, also after each keystroke in it. One of a megabyte, such as a log
+ * without empty lines, is read as several.
+ */
+const endlessParagraph: MarkdownConfig = {
+  parseBlock: [{ name: "EndlessParagraph", endLeaf: (_context, _line, leaf) => leaf.content.length > longestParagraph }],
+};
+
 export function noteLanguage(): Extension {
   return [
-    markdown({ base: markdownLanguage, codeLanguages, extensions: [frontMatter, noteLink], completeHTMLTags: false }),
+    markdown({ base: markdownLanguage, codeLanguages, extensions: [frontMatter, noteLink, endlessParagraph], completeHTMLTags: false }),
     syntaxHighlighting(noteHighlighting),
   ];
 }

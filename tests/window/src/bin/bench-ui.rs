@@ -1,5 +1,6 @@
 //! Measures the app in its real window and prints a table of bars. `cargo xtask bench-ui` builds the
-//! programs, starts a virtual screen and keeps what is printed here.
+//! programs, starts a virtual screen and keeps what is printed here. Arguments name the parts that are
+//! wanted: `typing`, `together`, `long`, `1000`, `10000`; without any all are measured.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -81,11 +82,23 @@ fn main() -> Result<()> {
     let mut rows = Vec::new();
     let runtime = Runtime::new()?;
     let _inside = runtime.enter();
-    small_note(&mut rows).context("a small note")?;
-    two_windows(&mut rows).context("two windows")?;
-    long_notes(&runtime, &mut rows).context("long notes")?;
-    many_notes(1_000, &mut rows).context("1,000 notes")?;
-    many_notes(10_000, &mut rows).context("10,000 notes")?;
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|one| one == part);
+    if wanted("typing") {
+        small_note(&mut rows).context("a small note")?;
+    }
+    if wanted("together") {
+        two_windows(&mut rows).context("two windows")?;
+    }
+    if wanted("long") {
+        long_notes(&runtime, &mut rows).context("long notes")?;
+    }
+    if wanted("1000") {
+        many_notes(1_000, &mut rows).context("1,000 notes")?;
+    }
+    if wanted("10000") {
+        many_notes(10_000, &mut rows).context("10,000 notes")?;
+    }
     let bytes = fs::metadata(program("rejoin-desktop")?)?.len();
     rows.push(row("size of the program", 25.0, bytes as f64 / 1e6, "MB"));
     print(&rows)
@@ -189,7 +202,7 @@ fn long_notes(runtime: &Runtime, rows: &mut Vec<Row>) -> Result<()> {
     let with = format!("in a note of 10 MB with {per_second:.0} edits of others a second");
     rows.push(row(format!("keystroke to echo {with}, median"), 16.0, quantile(&echo, 0.5), "ms"));
     rows.push(row(format!("keystroke to echo {with}, p95"), 33.0, quantile(&echo, 0.95), "ms"));
-    rows.push(row("memory of the backend then", 150.0, memory? as f64 / 1e6, "MB"));
+    rows.push(row("memory of the backend's own then", 150.0, memory? as f64 / 1e6, "MB"));
     app.close()
 }
 
