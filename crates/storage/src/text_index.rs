@@ -41,6 +41,9 @@ const SCHEMA: &str = "
 const HIT_BEGIN: char = '\u{2}';
 const HIT_END: char = '\u{3}';
 
+/// What is left in memory of a body above this many bytes is worth getting rid of.
+const LONG_BODY: usize = 1_000_000;
+
 /// The number of words in a snippet.
 const SNIPPET_WORDS: i64 = 24;
 
@@ -124,6 +127,12 @@ impl TextIndex {
         let result = self.write(|transaction| {
             for entry in entries {
                 put_entry(transaction, entry)?;
+            }
+            if entries.iter().any(|entry| entry.body.len() > LONG_BODY) {
+                // FTS5 holds a copy of the last row that it wrote until it writes another.
+                transaction
+                    .execute("INSERT INTO words (rowid, title, body) VALUES (-1, '', '')", [])?;
+                transaction.execute("DELETE FROM words WHERE rowid = -1", [])?;
             }
             Ok(())
         });
@@ -239,7 +248,7 @@ fn put_entry(
     transaction.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([row])?;
     transaction
         .prepare_cached("INSERT INTO words (rowid, title, body) VALUES (?1, ?2, ?3)")?
-        .execute((row, split(entry.title), split(entry.body)))?;
+        .execute((row, split(entry.title).as_ref(), split(entry.body).as_ref()))?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use rejoin_notes::change_set::ChangeSet;
 use rejoin_notes::note::Note;
 use rejoin_notes::tree::{Entry, EntryKind};
 use rejoin_notes::{DocumentKind, folder, profile, title};
-use rejoin_repo::{AutomergeUrl, Destination, DocumentHandle, FindError};
+use rejoin_repo::{AutomergeUrl, Availability, Destination, DocumentHandle, FindError};
 
 use super::edited::{EditedNote, Writing};
 use super::shelf::{item, url};
@@ -373,7 +373,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Lists an item of somebody else in one of our folders. It goes where it came from.
+    /// Lists an item of somebody else in one of our folders. It goes where that folder goes and where
+    /// it came from: to the servers that have it, or to those that are asked for it until it is here.
     fn take_item(
         &self,
         handle: &DocumentHandle,
@@ -388,7 +389,15 @@ impl Desk {
         let parent = parent.unwrap_or_else(|| state.shelf.home().clone());
         let entry = Entry { name, kind, url: url(&id), added: now(), from: None };
         folder_of(&state, &parent)?.change(None, |tx| folder::add(tx, &entry, usize::MAX))??;
-        let servers = state.local.servers.iter().map(|server| server.address.clone()).collect();
+        let status = handle.status().filter(|_| handle.availability() == Availability::Ready);
+        let has_it = |address: &String| {
+            status.as_ref().is_none_or(|status| {
+                let mut peers = status.peers.iter();
+                peers.any(|peer| peer.has_all && peer.url.as_ref() == Some(address))
+            })
+        };
+        let servers = state.local.servers.iter().map(|server| server.address.clone());
+        let servers = servers.filter(has_it).collect();
         state.local.goes_to.insert(id.clone(), servers);
         self.keep_local(&state)?;
         self.folder_changed(&mut state, &parent);

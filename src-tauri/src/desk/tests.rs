@@ -290,6 +290,49 @@ fn text_told(told: &Heard<NoteEvent>) -> Option<String> {
     })
 }
 
+/// Has a desk listen, and gives what it is to be dialed as.
+async fn listening(desk: &Desk) -> Server {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = Listen { enabled: true, port, everywhere: false, token: None, has_token: false };
+    desk.set_network(Network { offline: false, servers: Vec::new(), listen }).await.unwrap();
+    Server {
+        address: format!("ws://127.0.0.1:{port}"),
+        kind: PlaceKind::Peer,
+        token: None,
+        has_token: false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_was_opened_by_its_link_goes_only_where_it_came_from() {
+    let folders: [_; 3] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    let (hers, _, session) = desk(folders[0].path()).await;
+    let (other, _, _) = desk(folders[1].path()).await;
+    let (his, events, _) = desk(folders[2].path()).await;
+    let (id, _, _) = opened(&hers, &session.library.home, "# Trip\nby train").await;
+    let servers = vec![listening(&hers).await, listening(&other).await];
+    let source = servers[0].address.clone();
+    let listen =
+        Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+    his.set_network(Network { offline: false, servers, listen }).await.unwrap();
+    let connected = || {
+        events.lock().unwrap().iter().rev().find_map(|event| match event {
+            AppEvent::Connections { connections } => {
+                let all = connections.iter().filter(|c| c.state == ConnectionState::Connected);
+                (all.count() == 2).then_some(())
+            }
+            _ => None,
+        })
+    };
+    until("both connections", connected).await;
+
+    let link =
+        OpenLink { link: format!("automerge:{}", id.0), target: LinkKind::Item, parent: None };
+    his.open_link(link).await.unwrap();
+    assert_eq!(his.lock().local.goes_to.get(&id), Some(&vec![source]));
+    assert_eq!(text(&his, &id).await, "# Trip\nby train");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_note_that_was_opened_before_it_came_fills_its_window() {
     let (her_folder, his_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -1,13 +1,20 @@
 //! Makes single words of characters that are written without spaces between words.
 
+use std::borrow::Cow;
+
 use super::{HIT_BEGIN, HIT_END};
 
 /// Stands around each such character in what is indexed. FTS5 takes it for a separator and screens
 /// do not show it; it is removed from the text first, so that it can be removed from a result.
 const SEPARATOR: char = '\u{200b}';
 
-/// The text as it is indexed.
-pub(super) fn split(text: &str) -> String {
+/// The text as it is indexed: the text itself where nothing stands alone.
+pub(super) fn split(text: &str) -> Cow<'_, str> {
+    let is_plain =
+        |c: char| !matches!(c, SEPARATOR | HIT_BEGIN | HIT_END | '\0') && !stands_alone(c);
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
     let mut split = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -16,7 +23,7 @@ pub(super) fn split(text: &str) -> String {
             c => split.push(c),
         }
     }
-    split
+    Cow::Owned(split)
 }
 
 /// The text as it was before [`split`].

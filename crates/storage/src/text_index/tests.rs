@@ -176,3 +176,16 @@ proptest! {
         prop_assert_eq!(text(&hit.title), format!("{title} needle"));
     }
 }
+
+#[test]
+fn a_long_note_leaves_nothing_but_itself() {
+    let mut index = TextIndex::in_memory().unwrap();
+    let body = "a lantern in the harbour\n".repeat(LONG_BODY / 20);
+    let entry = [TextEntry { id: "long", title: "Long", body: &body, stamp: b"1" }];
+    index.put(&entry).unwrap();
+    index.put(&entry).unwrap();
+    assert_eq!(index.search("lantern", 10).unwrap().len(), 1);
+    let rows: i64 =
+        index.connection.query_row("SELECT count(*) FROM words", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 1);
+}
