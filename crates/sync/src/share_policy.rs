@@ -78,6 +78,11 @@ pub trait SharePolicy: Send {
     /// Whether to start syncing this document with the peer without being asked.
     fn announce(&self, peer: &PeerContext, document: &DocumentId) -> bool;
 
+    /// Whether a document that came from elsewhere goes to a peer that was asked for it in vain.
+    fn passes_on(&self, _peer: &PeerContext, _document: &DocumentId) -> bool {
+        true
+    }
+
     /// What the peer may do with a document that it names.
     fn access(&self, peer: &PeerContext, document: &DocumentId) -> Access;
 }
@@ -167,6 +172,11 @@ impl SharePolicy for ChosenDestinations {
                     .url()
                     .is_some_and(|url| destinations.contains(&Destination::Server(url.to_owned())))
         })
+    }
+
+    /// Asking a server for a document names it there, but does not choose the server for it.
+    fn passes_on(&self, peer: &PeerContext, document: &DocumentId) -> bool {
+        self.announce(peer, document)
     }
 
     fn access(&self, peer: &PeerContext, _: &DocumentId) -> Access {

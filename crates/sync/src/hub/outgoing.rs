@@ -188,8 +188,13 @@ impl Hub {
         let slot = self.slots.get_mut(document)?;
         let session = slot.sessions.get_mut(&id)?;
         let is_absent = slot.document.heads().is_empty();
+        let peer = self.connections.get(&id)?.peer()?;
         let may_speak = match slot.phase {
-            Phase::Ready => !slot.publisher.is_holding(),
+            // A peer that has not spoken of it may be one that was asked for it only.
+            Phase::Ready => {
+                !slot.publisher.is_holding()
+                    && (session.heard_at.is_some() || self.policy.passes_on(peer, document))
+            }
             // An absent document is spoken of to those who were asked, or who have it.
             Phase::Requesting | Phase::Unavailable => {
                 session.asked || session.knowledge == PeerKnowledge::Has

@@ -103,6 +103,28 @@ fn a_document_goes_where_it_was_sent_and_nowhere_else() {
 }
 
 #[test]
+fn a_document_that_was_asked_for_does_not_go_to_those_who_were_asked_in_vain() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let other = net.add(server_options("other"), ServeOnRequest);
+    let chosen = ChosenDestinations::default();
+    let client = net.add(options("client"), chosen.clone());
+    net.create(server, &id(1), "private");
+    net.dial(client, other);
+    net.dial(client, server);
+    net.open(client, &id(1));
+    net.advance(Duration::from_secs(5));
+    net.type_into(client, &id(1), " words");
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(server, &id(1)), net.text(client, &id(1)), "who has it gets the edits");
+    assert_eq!(net.text(other, &id(1)), None);
+    chosen.set(id(1), [Destination::Server(other.to_string())].into());
+    net.act(client, |hub, now| hub.sharing_changed(&id(1), now));
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(other, &id(1)), net.text(client, &id(1)));
+}
+
+#[test]
 fn a_ring_of_servers_that_all_lack_a_document_says_so_in_time() {
     let mut net = Net::new();
     let servers: Vec<_> =
