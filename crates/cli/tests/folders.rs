@@ -107,11 +107,91 @@ async fn what_was_imported_is_mirrored_on_from_the_same_data() {
 }
 
 #[test]
+fn an_import_that_was_killed_goes_on_without_making_anything_twice() {
+    const FILES: usize = 2500;
+    let desk = Desk::new();
+    for number in 0..FILES {
+        let text = format!("# N{number}\n[first](../d0/N0.md)\n");
+        save(&desk.path(&format!("notes/d{}/N{number}.md", number % 2)), &text);
+    }
+    let data = desk.path("kept/documents.sqlite-wal");
+    let mut running = Running(
+        desk.command(&["import", "notes", "--data", "kept"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    // Some of it is on the disk by then, and most often not all.
+    until("the first notes", || fs::metadata(&data).is_ok_and(|data| data.len() > 200_000));
+    running.0.kill().unwrap();
+    running.0.wait().unwrap();
+    let export = |to: &str| {
+        let done = desk.run(&["export", to, "--data", "kept"]);
+        assert_eq!(done.code, 0, "{done:?}");
+        let count = |directory: &str| {
+            let path = desk.path(to).join(directory);
+            fs::read_dir(path).map_or(0, Iterator::count)
+        };
+        count("d0") + count("d1")
+    };
+    let before = export("half");
+    let done = desk.run(&["import", "notes", "--data", "kept"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let made = format!("{} notes in", FILES - before);
+    assert!(done.err.contains(&made), "{before} were there: {done:?}");
+    assert_eq!(export("whole"), FILES);
+    let text = fs::read_to_string(desk.path("whole/d1/N1.md")).unwrap();
+    assert_eq!(text, "# N1\n[first](../d0/N0.md)\n", "links lead to the notes of both runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_to_a_server_that_is_done_again_finds_the_notes_there() {
+    let data = TempDir::new().unwrap();
+    let (_server, url) = start(&data).await;
+    let desk = Desk::new();
+    save(&desk.path("notes/Trip.md"), "# Trip\n");
+    save(&desk.path("notes/Work/Plan.md"), "# Plan\n[trip](../Trip.md)\n");
+    let link = desk.ok(&["import", "notes", "--server", &url]);
+    let again = ["import", "notes", "--server", &url, "--folder", link.trim()];
+    assert_eq!(desk.ok(&again).trim(), link.trim());
+    desk.ok(&["export", "back", "--server", &url, "--folder", link.trim()]);
+    let names = |directory: &str| {
+        let entries = fs::read_dir(desk.path(directory)).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("back"), ["Trip.md", "Work"]);
+    assert_eq!(names("back/Work"), ["Plan.md"]);
+    let plan = fs::read_to_string(desk.path("back/Work/Plan.md")).unwrap();
+    assert_eq!(plan, "# Plan\n[trip](../Trip.md)\n");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_made_on_a_server_for_a_directory_that_cannot_be_made_or_read() {
+    let data = TempDir::new().unwrap();
+    let (_server, url) = start(&data).await;
+    let desk = Desk::new();
+    fs::create_dir(desk.path("empty")).unwrap();
+    for command in [
+        ["mirror", "/proc/nothing/notes", "--data", "kept", "--server", &url],
+        ["import", "empty", "--data", "kept", "--server", &url],
+    ] {
+        let done = desk.run(&command);
+        assert_ne!(done.code, 0, "{done:?}");
+        assert_eq!(done.out, "", "{done:?}");
+        assert!(!desk.path("kept/folder").exists(), "{done:?}");
+    }
+}
+
+#[test]
 fn what_is_missing_is_said() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["import", "nothing", "--data", "kept"]).code, 3);
     assert_eq!(desk.run(&["export", "out", "--data", "nothing"]).code, 3);
-    fs::create_dir(desk.path("notes")).unwrap();
+    save(&desk.path("notes/Trip.md"), "# Trip\n");
     assert_eq!(desk.run(&["import", "notes"]).code, 1);
     let unreachable = ["import", "notes", "--server", "ws://127.0.0.1:9", "--timeout", "1"];
     assert_eq!(desk.run(&unreachable).code, 6);

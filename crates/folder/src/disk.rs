@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use claim::Claim;
-pub use claim::check_new;
+pub(crate) use claim::check_idle;
+pub use claim::{check_new, make};
 
 use crate::file_path::{FilePath, MARKER, TRASH};
 use crate::file_text::{FileText, LeftAlone, MAX_BYTES};

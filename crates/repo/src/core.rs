@@ -6,8 +6,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use rejoin_document::ActorId;
-use rejoin_sync::{ConnectionId, ConnectionStatus, DocumentEvent, DocumentId, Event, Hub, Now};
+use rejoin_document::{ActorId, CommitOptions, PatchLog, Transaction};
+use rejoin_sync::{
+    ConnectionId, ConnectionStatus, DocumentEvent, DocumentId, EditError, Event, Hub, Now,
+};
 use tokio::sync::{Notify, mpsc::UnboundedSender, watch};
 
 use crate::{RepoOptions, sockets::Link, storage_thread::StorageRequest};
@@ -100,6 +102,38 @@ impl Core {
     /// so what it holds is still sound.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    /// The actor under which this process writes to a document.
+    pub(crate) fn actor(&mut self, document: &DocumentId) -> ActorId {
+        let fresh = || ActorId::new(uuid::Uuid::new_v4().as_bytes());
+        self.actors.entry(document.clone()).or_insert_with(fresh).clone()
+    }
+
+    /// Writes one change; what it wrote is taken back when the closure gives an error.
+    pub(crate) fn change<R, E>(
+        &mut self,
+        document: &DocumentId,
+        options: &RepoOptions,
+        now: Now,
+        message: Option<&str>,
+        write: impl FnOnce(&mut Transaction<'_>) -> Result<R, E>,
+    ) -> Result<Result<R, E>, EditError> {
+        let (actor, author) = (self.actor(document), options.author.clone());
+        self.hub.edit(document, now, |document, patches| {
+            let mut transaction = document.transaction(&actor);
+            transaction.set_log(PatchLog::active(options.text_unit));
+            let result = write(&mut transaction)?;
+            patches.extend(transaction.take_patches());
+            transaction.commit(CommitOptions {
+                message: message.map(str::to_owned),
+                time: (now.unix_ms / 1000) as i64,
+                author,
+            });
+            Ok(result)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use rejoin_document::{ActorId, CommitOptions, Document, PatchLog, Transaction};
+use rejoin_document::{ActorId, Document, Transaction};
 use rejoin_sync::{
     AutomergeUrl, Availability, DocumentEvent, DocumentId, DocumentStatus, EditError, PeerId,
     PublishMode, Traffic, TrafficSecond, wire::Cbor,
@@ -106,31 +106,13 @@ impl DocumentHandle {
         message: Option<&str>,
         write: impl FnOnce(&mut Transaction<'_>) -> Result<R, E>,
     ) -> Result<Result<R, E>, EditError> {
-        let actor = self.actor();
         let options = &self.0.core.options;
-        let (unit, author) = (options.text_unit, options.author.clone());
-        self.0.core.with(|state, now| {
-            state.hub.edit(self.id(), now, |document, patches| {
-                let mut transaction = document.transaction(&actor);
-                transaction.set_log(PatchLog::active(unit));
-                let result = write(&mut transaction)?;
-                patches.extend(transaction.take_patches());
-                transaction.commit(CommitOptions {
-                    message: message.map(str::to_owned),
-                    time: (now.unix_ms / 1000) as i64,
-                    author,
-                });
-                Ok(result)
-            })
-        })
+        self.0.core.with(|state, now| state.change(self.id(), options, now, message, write))
     }
 
     /// The actor under which this process writes to the document: random, and never used before.
     pub fn actor(&self) -> ActorId {
-        self.0.core.with(|state, _| {
-            let fresh = || ActorId::new(uuid::Uuid::new_v4().as_bytes());
-            state.actors.entry(self.id().clone()).or_insert_with(fresh).clone()
-        })
+        self.0.core.with(|state, _| state.actor(self.id()))
     }
 
     /// Hears what happens to the document from now on.

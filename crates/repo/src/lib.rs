@@ -35,6 +35,7 @@ mod repo;
 mod sockets;
 mod storage_thread;
 mod subscription;
+mod together;
 
 pub use builder::{RepoBuilder, RepoOptions};
 pub use document_handle::DocumentHandle;
@@ -48,3 +49,4 @@ pub use rejoin_sync::{
 };
 pub use repo::Repo;
 pub use subscription::Subscription;
+pub use together::Together;

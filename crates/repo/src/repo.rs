@@ -12,8 +12,11 @@ use rejoin_websocket::{ListenError, ListenOptions, Listener};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    DocumentHandle, FindError, ImportError, Listening, RepoBuilder, builder::SEND_QUEUE,
-    core::Core, storage_thread::StorageRequest,
+    DocumentHandle, FindError, ImportError, Listening, RepoBuilder,
+    builder::SEND_QUEUE,
+    core::Core,
+    storage_thread::{Listed, StorageRequest},
+    together::Together,
 };
 
 /// Documents, on disk and in sync. Clones are the same repo; it ends with the last of them and of
@@ -49,6 +52,11 @@ impl Repo {
     /// The name of the store; it stays the same over restarts.
     pub fn storage_id(&self) -> &StorageId {
         &self.storage_id
+    }
+
+    /// Who writes here, as changes name their author.
+    pub fn author(&self) -> Option<&[u8]> {
+        self.core.options.author.as_deref()
     }
 
     /// Makes a new document with one empty change, so that others can find it.
@@ -134,15 +142,38 @@ impl Repo {
     ///
     /// When the disk cannot be read; the reason is in words.
     pub async fn list(&self) -> Result<BTreeSet<DocumentId>, String> {
-        let (answer, listed) = oneshot::channel();
-        let sent = self.core.look(|state| state.storage.send(StorageRequest::List { answer }));
-        sent.map_err(|_| "the storage thread has ended".to_owned())?;
-        let stored = listed.await.map_err(|_| "the storage thread has ended".to_owned())??;
+        let stored = self.listed().await?.stored;
         Ok(self.core.look(|state| {
             let known = state.hub.documents().filter(|id| state.hub.document(id).is_some());
             let deleted = |id: &&DocumentId| !state.hub.is_deleted(id);
             stored.iter().filter(deleted).chain(known).cloned().collect()
         }))
+    }
+
+    /// The documents that were deleted here, and not taken back.
+    ///
+    /// # Errors
+    ///
+    /// When the disk cannot be read; the reason is in words.
+    pub async fn list_deleted(&self) -> Result<BTreeSet<DocumentId>, String> {
+        Ok(self.listed().await?.deleted)
+    }
+
+    async fn listed(&self) -> Result<Listed, String> {
+        let (answer, listed) = oneshot::channel();
+        let sent = self.core.look(|state| state.storage.send(StorageRequest::List { answer }));
+        sent.map_err(|_| "the storage thread has ended".to_owned())?;
+        listed.await.map_err(|_| "the storage thread has ended".to_owned())?
+    }
+
+    /// Writes several documents at one moment. What is written in here goes to the disk in one
+    /// batch, so that it is there whole or not at all after a crash, up to 16 MB.
+    ///
+    /// The closure must not use the repo or its handles but through what it is given: it would wait
+    /// for itself.
+    pub fn together<R>(&self, write: impl FnOnce(&mut Together<'_>) -> R) -> R {
+        let options = &self.core.options;
+        self.core.with(|state, now| write(&mut Together { state, options, now }))
     }
 
     /// The number of documents that are in memory here.

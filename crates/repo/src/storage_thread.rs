@@ -25,7 +25,7 @@ pub(crate) enum StorageRequest {
         batch: WriteBatch,
     },
     List {
-        answer: oneshot::Sender<Result<BTreeSet<DocumentId>, String>>,
+        answer: oneshot::Sender<Result<Listed, String>>,
     },
     /// How many bytes are stored of a document.
     Measure {
@@ -47,6 +47,15 @@ impl StorageRequest {
             Self::List { .. } | Self::Measure { .. } | Self::Barrier { .. } => None,
         }
     }
+}
+
+/// What the store knows of documents.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// Something of these is stored.
+    pub(crate) stored: BTreeSet<DocumentId>,
+    /// These were deleted here.
+    pub(crate) deleted: BTreeSet<DocumentId>,
 }
 
 /// The segments of a key, and its value.
@@ -151,9 +160,9 @@ impl StorageThread {
         self.store.apply(&writes)
     }
 
-    /// The documents of which something is stored and that were not deleted.
-    fn list(&self) -> Result<BTreeSet<DocumentId>, StoreError> {
-        let (mut documents, mut deleted) = (BTreeSet::new(), BTreeSet::new());
+    /// The documents of which something is stored and that were not deleted, and those that were.
+    fn list(&self) -> Result<Listed, StoreError> {
+        let mut listed = Listed::default();
         for key in self.store.keys(&KeyPrefix::all())? {
             let [document, kind, ..] = key.segments() else { continue };
             let (Ok(document), Some(kind)) =
@@ -162,12 +171,13 @@ impl StorageThread {
                 continue;
             };
             match kind {
-                StoredKind::Snapshot | StoredKind::Incremental => documents.insert(document),
-                StoredKind::Deleted => deleted.insert(document),
+                StoredKind::Snapshot | StoredKind::Incremental => listed.stored.insert(document),
+                StoredKind::Deleted => listed.deleted.insert(document),
                 _ => false,
             };
         }
-        Ok(&documents - &deleted)
+        listed.stored = &listed.stored - &listed.deleted;
+        Ok(listed)
     }
 }
 

@@ -256,7 +256,8 @@ impl Desk {
         self.runtime.spawn_blocking(move || {
             let imported = import(&options, tell_progress(me.clone()));
             let report = imported.map(|report| TransferReport {
-                notes: units(report.notes.len()),
+                notes: units(report.notes.len() - report.known),
+                known: units(report.known),
                 folders: units(report.folders),
                 links: units(report.links),
                 others: units(report.others),

@@ -87,6 +87,8 @@ pub struct Transfer {
 pub struct TransferReport {
     /// How many notes were made or written.
     pub notes: u32,
+    /// How many were here already, as an earlier import of the same files had made them.
+    pub known: u32,
     /// How many folders were.
     pub folders: u32,
     /// How many links were adapted.

@@ -663,6 +663,8 @@ export type Transfer = {
 export type TransferReport = {
   /** How many notes were made or written. */
   notes: number,
+  /** How many were here already, as an earlier import of the same files had made them. */
+  known: number,
   /** How many folders were. */
   folders: number,
   /** How many links were adapted. */

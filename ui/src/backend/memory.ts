@@ -604,7 +604,7 @@ export class MemoryBackend implements Backend {
         const importing = action.kind === "import";
         const transfer = { importing, done: 0, total: notes, report: null, failed: null };
         world.setMirror({ transfer });
-        const report = { notes, folders: world.folders.size - 1, links: 0, others: 0, leftOut: [], broken: [] };
+        const report = { notes, known: 0, folders: world.folders.size - 1, links: 0, others: 0, leftOut: [], broken: [] };
         world.setMirror({ transfer: { ...transfer, done: notes, report } });
         break;
       }

@@ -35,6 +35,7 @@ export function reportLines({ importing, report, failed }: Transfer): string[] {
   if (failed !== null) return [words.failed(failed)];
   if (!report) return [];
   const lines = [(importing ? words.imported : words.exported)(report.notes, report.folders)];
+  if (report.known > 0) lines.push(words.known(report.known));
   if (report.links > 0) lines.push(words.links(report.links));
   if (report.others > 0) lines.push(words.others(report.others));
   return lines;

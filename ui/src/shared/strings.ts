@@ -350,6 +350,7 @@ export const strings = {
     progress: (done: number, total: number) => `${done.toLocaleString()} of ${plural(total, "note", "notes")}`,
     imported: (notes: number, folders: number) => `${plural(notes, "note", "notes")} imported, in ${plural(folders, "folder", "folders")}`,
     exported: (notes: number, folders: number) => `${plural(notes, "note", "notes")} exported, in ${plural(folders, "folder", "folders")}`,
+    known: (count: number) => `${plural(count, "note was", "notes were")} here already, from an earlier import`,
     links: (count: number) => `${plural(count, "link", "links")} adapted`,
     others: (count: number) => `${plural(count, "file that is not Markdown was", "files that are not Markdown were")} not taken in`,
     failed: (why: string) => `That ended early: ${why}`,

@@ -13,11 +13,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// The exit code of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
 /// Make notes of a directory of Markdown files
 ///
 /// Texts stay as they are, front matter included; links between the files become links between the
 /// notes. Without --folder a new folder of notes is made. Its link is printed, by which others open
 /// it. The notes go to a server, or into a data directory that `rejoin mirror` can go on with.
+/// When it was interrupted, the same command, with that link as its --folder, goes on.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The directory with the files; it is only read
@@ -40,9 +44,30 @@ impl Import {
     }
 
     async fn import(self) -> Result<ExitCode> {
+        // Looked at before anything is made anywhere.
+        let files = rejoin_folder::import::count(&self.directory)?;
+        if files == 0 {
+            let none = format!("there are no Markdown files in {}", self.directory.display());
+            return Err(Failure::NotFound.error(none));
+        }
         let repo = self.notes.repo()?;
         self.notes.reach_server(&repo).await?;
         let folder = self.notes.find_or_make(&repo, &title_of(&self.directory)).await?;
+        output::line(folder.url().to_string())?;
+        let stop = tokio::signal::ctrl_c();
+        tokio::select! {
+            // What is under way ends with the process; what is on the disk is listed.
+            stopped = stop => {
+                stopped?;
+                let folder = folder.url();
+                output::note(format!("interrupted; with --folder {folder} it goes on from here"));
+                std::process::exit(INTERRUPTED);
+            }
+            done = self.import_into(&repo, &folder) => done,
+        }
+    }
+
+    async fn import_into(&self, repo: &Repo, folder: &DocumentHandle) -> Result<ExitCode> {
         let options = ImportOptions {
             repo: repo.clone(),
             folder: folder.id().clone(),
@@ -54,13 +79,12 @@ impl Import {
         });
         let report = report.await??;
         let arrived = match self.notes.server {
-            Some(_) => Some(self.wait_for_server(&repo, &folder, &report.notes).await?),
+            Some(_) => Some(self.wait_for_server(repo, folder, &report.notes).await?),
             None => None,
         };
         if !repo.shutdown().await {
             bail!("not everything could be written to the disk");
         }
-        output::line(folder.url().to_string())?;
         tell(&report);
         match arrived {
             Some(Arrived::Saved) => output::note("saved on the server"),
@@ -102,10 +126,13 @@ impl Import {
 fn tell(report: &ImportReport) {
     output::note(format!(
         "{} notes in {} folders, {} links adapted",
-        report.notes.len(),
+        report.notes.len() - report.known,
         report.folders,
         report.links
     ));
+    if report.known > 0 {
+        output::note(format!("{} were there already, from an earlier import", report.known));
+    }
     if report.others > 0 {
         output::note(format!("{} files that are not Markdown were not taken in", report.others));
     }

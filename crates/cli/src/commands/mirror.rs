@@ -5,7 +5,7 @@ use super::notes::{NotesArguments, open_store, title_of};
 use crate::output;
 use anyhow::{Context, Result};
 use clap::Args;
-use rejoin_folder::disk::check_new;
+use rejoin_folder::disk::{check_new, make};
 use rejoin_folder::mirror::{Beginning, MirrorOptions, MirrorStatus, Paused};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,14 +38,22 @@ impl Mirror {
     async fn mirror(self) -> Result<ExitCode> {
         let data = self.notes.data.as_ref().context("a data directory")?;
         let repo = self.notes.repo()?;
-        let handle = self.notes.find_or_make(&repo, &title_of(&self.directory)).await?;
+        let store = open_store(data, "mirror.sqlite")?;
+        let handle = match self.notes.find_folder(&repo).await? {
+            Some(handle) => handle,
+            None => {
+                // Else a folder of nothing would be left with the server.
+                make(&self.directory)?;
+                self.notes.make_folder(&repo, &title_of(&self.directory))?
+            }
+        };
         output::line(handle.url().to_string())?;
         let mirror = rejoin_folder::mirror::Mirror::start(MirrorOptions {
             repo: repo.clone(),
             folder: handle.id().clone(),
             trash: None,
             directory: self.directory.clone(),
-            store: Box::new(open_store(data, "mirror.sqlite")?),
+            store: Box::new(store),
             beginning: if self.anew { Beginning::Anew } else { Beginning::GoOn },
             editor: None,
         })?;

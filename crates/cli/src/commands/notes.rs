@@ -84,6 +84,11 @@ impl NotesArguments {
         if let Some(handle) = self.find_folder(repo).await? {
             return Ok(handle);
         }
+        self.make_folder(repo, title)
+    }
+
+    /// A new folder with this title.
+    pub(crate) fn make_folder(&self, repo: &Repo, title: &str) -> Result<DocumentHandle> {
         let handle = repo.create();
         handle.change(None, |tx| folder::create(tx, title))??;
         self.share(repo, handle.id());

@@ -70,6 +70,29 @@ pub fn check_new(root: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
+/// Makes a directory that is to be mirrored, when it is not there, and tries whether it can be written.
+///
+/// # Errors
+///
+/// When it cannot be made or written.
+pub fn make(root: &Path) -> Result<(), FolderError> {
+    let failed = |error| FolderError::Io { path: root.to_owned(), error };
+    fs::create_dir_all(root).map_err(failed)?;
+    tempfile::tempfile_in(root).map(drop).map_err(failed)
+}
+
+/// Whether a directory can be read as a whole: nobody mirrors it now.
+///
+/// # Errors
+///
+/// When somebody does.
+pub(crate) fn check_idle(root: &Path) -> Result<(), FolderError> {
+    match is_marked(root) {
+        true => Claim::take(root).map(drop),
+        false => Ok(()),
+    }
+}
+
 /// Whether a directory is mirrored, by whomever.
 pub(super) fn is_marked(directory: &Path) -> bool {
     directory.join(MARKER).is_dir()
