@@ -152,7 +152,8 @@ impl Change {
         if chunk.bytes.len() < bytes.len() {
             return Err(ChangeError::TrailingBytes(bytes.len() - chunk.bytes.len()));
         }
-        ChangeParser::default().parse(&chunk)
+        let mut left = deflate::MAX_INFLATED;
+        ChangeParser::default().parse(&chunk, &mut left)
     }
 
     /// The change that was encoded last, as it was encoded.
@@ -336,15 +337,19 @@ pub(crate) struct ChangeParser {
 }
 
 impl ChangeParser {
-    /// Reads a change chunk, deflated or not.
+    /// Reads a change chunk, deflated or not; it may inflate to what is `left`.
     ///
     /// # Errors
     /// As for [`Change::parse`].
-    pub(crate) fn parse(&mut self, chunk: &Chunk<'_>) -> Result<Change, ChangeError> {
+    pub(crate) fn parse(
+        &mut self,
+        chunk: &Chunk<'_>,
+        left: &mut usize,
+    ) -> Result<Change, ChangeError> {
         let (bytes, hash, header_len): (Box<[u8]>, _, _) = match chunk.kind {
             ChunkKind::Change => return Ok(self.read(chunk, |_| {})?.into_change()),
             ChunkKind::Deflated => {
-                let mut body = deflate::inflate(chunk.body, deflate::MAX_INFLATED)?;
+                let mut body = deflate::inflate_within(chunk.body, left)?;
                 let mut buffer = ChunkBuffer::default();
                 let body_len = body.len();
                 buffer.start().append(&mut body);

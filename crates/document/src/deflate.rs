@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// The most bytes that one deflated item may inflate to: 256 MiB.
+/// The most bytes that what is read in one call may inflate to, unless the caller says otherwise:
+/// 256 MiB.
 ///
 /// There is no limit relative to the input beyond the format's own of about 1030 to 1, which ordinary
 /// repetitive text reaches. Memory grows with what is really inflated, never with a claim.
@@ -25,6 +26,16 @@ pub enum InflateError {
         /// The limit, in bytes.
         limit: usize,
     },
+}
+
+/// Inflates all of `bytes`, and takes what comes out from what is `left` of a budget.
+///
+/// # Errors
+/// As for [`inflate`], with what is left as the limit.
+pub(crate) fn inflate_within(bytes: &[u8], left: &mut usize) -> Result<Vec<u8>, InflateError> {
+    let inflated = inflate(bytes, *left)?;
+    *left -= inflated.len();
+    Ok(inflated)
 }
 
 /// Inflates all of `bytes`.

@@ -6,9 +6,11 @@ mod document;
 mod rows;
 
 use crate::{
+    bundle::BundleError,
     change::{Change, ChangeError, ChangeParser},
     change_hash::ChangeHash,
     chunk::{Chunk, ChunkError, ChunkKind, Chunks},
+    deflate::{InflateError, MAX_INFLATED},
     document::Document,
     op::OpRun,
     patch::PatchLog,
@@ -17,9 +19,16 @@ use crate::{
 pub use document::DocumentChunkError;
 
 /// How bytes are taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadOptions {
     trust: Trust,
+    max_inflated: usize,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { trust: Trust::default(), max_inflated: MAX_INFLATED }
+    }
 }
 
 /// Who wrote the bytes.
@@ -36,7 +45,13 @@ impl LoadOptions {
     /// For bytes that our own store wrote: checksums and the structure are checked, and the hash of
     /// each change is computed when somebody asks for one (`Document::settle`).
     pub fn trusted() -> Self {
-        Self { trust: Trust::OwnStore }
+        Self { trust: Trust::OwnStore, ..Self::default() }
+    }
+
+    /// How many bytes the deflated parts of all chunks together may inflate to: 256 MiB unless this
+    /// says otherwise. Many small chunks of a message can inflate to a thousand times its length.
+    pub fn max_inflated(self, bytes: usize) -> Self {
+        Self { max_inflated: bytes, ..self }
     }
 }
 
@@ -68,13 +83,25 @@ pub enum LoadErrorCause {
     Document(#[from] DocumentChunkError),
     /// It holds a bundle of changes that is malformed.
     #[error(transparent)]
-    Bundle(#[from] crate::bundle::BundleError),
+    Bundle(#[from] BundleError),
     /// It holds a change that does not fit the document.
     #[error(transparent)]
     Apply(#[from] ApplyError),
     /// There are changes only, and they follow one that is not among them.
     #[error("change {0} is missing")]
     MissingDep(ChangeHash),
+}
+
+impl LoadErrorCause {
+    /// Whether more came out of deflated bytes than [`LoadOptions::max_inflated`].
+    pub fn is_too_large(&self) -> bool {
+        matches!(
+            self,
+            Self::Change(ChangeError::Inflate(InflateError::TooLarge { .. }))
+                | Self::Document(DocumentChunkError::Inflate(InflateError::TooLarge { .. }))
+                | Self::Bundle(BundleError::Inflate(InflateError::TooLarge { .. }))
+        )
+    }
 }
 
 /// What could be read of damaged bytes.
@@ -127,7 +154,8 @@ impl Document {
         Ok(document)
     }
 
-    /// Reads what can be read, chunk by chunk, and says what could not be.
+    /// Reads what can be read, chunk by chunk, and says what could not be. Each chunk may inflate to
+    /// 256 MiB.
     pub fn salvage(bytes: &[u8]) -> Salvaged {
         let mut document = Self::new();
         let mut unread = Vec::new();
@@ -136,6 +164,7 @@ impl Document {
         while let Some(chunk) = chunks.next() {
             match chunk {
                 Ok(chunk) => {
+                    contents.left = MAX_INFLATED;
                     let taken =
                         document.take_chunk(&chunk, &mut contents, &mut PatchLog::inactive());
                     if let Err(cause) = taken {
@@ -165,8 +194,22 @@ impl Document {
         bytes: &[u8],
         log: &mut PatchLog,
     ) -> Result<usize, LoadError> {
+        self.load_incremental_with(bytes, LoadOptions::default(), log)
+    }
+
+    /// [`load_incremental`](Self::load_incremental) of bytes of which the caller knows more, or that
+    /// must stay within another limit.
+    ///
+    /// # Errors
+    /// As for `load_incremental`.
+    pub fn load_incremental_with(
+        &mut self,
+        bytes: &[u8],
+        options: LoadOptions,
+        log: &mut PatchLog,
+    ) -> Result<usize, LoadError> {
         let before = self.graph.len();
-        let mut contents = Contents::new(LoadOptions::default());
+        let mut contents = Contents::new(options);
         let mut result = Ok(());
         for chunk in Chunks::new(bytes) {
             let taken = match chunk {
@@ -207,7 +250,7 @@ impl Document {
                 return Ok(self.apply_read(change, runs.drain(..), log)?);
             }
             ChunkKind::Deflated => {
-                let change = contents.parser.parse(chunk)?;
+                let change = contents.parser.parse(chunk, &mut contents.left)?;
                 return Ok(self.apply_one(change, log)?);
             }
             ChunkKind::Document => {
@@ -215,7 +258,7 @@ impl Document {
                 if !chunk.checksum_is_right() {
                     return Err(LoadErrorCause::Checksum);
                 }
-                let read = document::read(chunk.body, contents.options.trust)?;
+                let read = document::read(chunk.body, contents.trust, &mut contents.left)?;
                 // Into an empty document nobody looks at, the whole goes at once.
                 if self.is_pristine() && !log.is_active() {
                     *self = read;
@@ -233,7 +276,7 @@ impl Document {
                 if !chunk.checksum_is_right() {
                     return Err(LoadErrorCause::Checksum);
                 }
-                crate::bundle::read(chunk.body)?
+                crate::bundle::read(chunk.body, &mut contents.left)?
             }
         };
         // As in `apply`: a change that is refused does not hinder the others.
@@ -256,7 +299,9 @@ impl Document {
 
 /// What was seen so far of a concatenation of chunks.
 struct Contents<'c> {
-    options: LoadOptions,
+    trust: Trust,
+    /// How many bytes the rest may inflate to.
+    left: usize,
     parser: ChangeParser,
     /// Those of the change at hand.
     runs: Vec<OpRun<'c>>,
@@ -267,6 +312,7 @@ struct Contents<'c> {
 impl Contents<'_> {
     fn new(options: LoadOptions) -> Self {
         let parser = ChangeParser::default();
-        Self { options, parser, runs: Vec::new(), has_document: false, end: 0 }
+        let LoadOptions { trust, max_inflated: left } = options;
+        Self { trust, left, parser, runs: Vec::new(), has_document: false, end: 0 }
     }
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
 use rejoin_document::{
-    ActorId, Change, CommitOptions, Document, ObjId, PatchLog, RefusedReason, ScalarValue,
+    ActorId, Change, CommitOptions, Document, LoadOptions, ObjId, PatchLog, RefusedReason,
+    ScalarValue,
 };
 
 fn put(doc: &mut Document, actor: u8, key: &str, value: i64) -> Change {
@@ -40,4 +41,37 @@ fn an_actor_that_two_programs_continued() {
     assert_eq!(doc.queued(), 1);
     put(&mut doc, 3, "d", 5);
     assert_eq!(doc.view().get(ObjId::ROOT, "b").unwrap(), Some(ScalarValue::Int(2).into()));
+}
+
+/// Three people who each wrote 100 kB of the same letter: 300 kB, deflated to next to nothing.
+fn three_long_changes() -> Document {
+    let mut document = Document::new();
+    for name in [b"a", b"b", b"c"] {
+        let mut other = Document::new();
+        let mut transaction = other.transaction(&ActorId::new(name));
+        transaction.put(ObjId::ROOT, "text", "x".repeat(100_000)).unwrap();
+        transaction.commit(CommitOptions::default());
+        document.merge(&other, &mut PatchLog::inactive()).unwrap();
+    }
+    document
+}
+
+#[test]
+fn what_all_chunks_together_inflate_to_is_limited() {
+    let long = three_long_changes();
+    let deflated: Vec<u8> = long.changes().iter().flat_map(Change::compressed_bytes).collect();
+    let hashes: Vec<_> = long.changes().iter().map(Change::hash).collect();
+    for bytes in [deflated, long.save(), long.bundle(&hashes)] {
+        assert!(bytes.len() < 2_000);
+        let limited = LoadOptions::default().max_inflated(290_000);
+        let error = Document::load(&bytes, limited).unwrap_err();
+        assert!(error.cause.is_too_large(), "{error}");
+        let mut document = Document::new();
+        let mut log = PatchLog::inactive();
+        let error = document.load_incremental_with(&bytes, limited, &mut log).unwrap_err();
+        assert!(error.cause.is_too_large(), "{error}");
+        let enough = LoadOptions::default().max_inflated(310_000);
+        document.load_incremental_with(&bytes, enough, &mut log).unwrap();
+        assert_eq!(document.heads(), long.heads());
+    }
 }

@@ -21,6 +21,8 @@ pub struct RepoOptions {
     pub idle_after: Option<Duration>,
     /// A peer that uses more documents at once is answered that others are unavailable.
     pub documents_per_connection: usize,
+    /// How many bytes the deflated changes of one message may inflate to.
+    pub max_inflated: usize,
     /// Names the person in the first change of each actor.
     pub author: Option<Vec<u8>>,
     /// Which servers to believe at `wss`; none: those that the operating system believes.
@@ -39,6 +41,7 @@ impl Default for RepoOptions {
             reports_durable_heads: false,
             idle_after: None,
             documents_per_connection: 10_000,
+            max_inflated: 256 << 20,
             author: None,
             tls: None,
             dial_limits,
@@ -102,6 +105,7 @@ impl RepoBuilder {
             reports_durable_heads: self.options.reports_durable_heads,
             idle_after: self.options.idle_after,
             documents_per_connection: self.options.documents_per_connection,
+            max_inflated: self.options.max_inflated,
             ..HubOptions::new(peer.clone())
         };
         let chosen = ChosenDestinations::default();

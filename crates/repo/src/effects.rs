@@ -80,6 +80,7 @@ impl State {
                 let code = match cause {
                     CloseCause::Finished => CloseCode::NORMAL,
                     CloseCause::Violation => CloseCode::POLICY,
+                    CloseCause::TooLarge => CloseCode::TOO_LARGE,
                 };
                 tracing::info!(connection = ?connection, reason, "closing");
                 open.close(code, reason);

@@ -72,6 +72,10 @@ pub struct Arguments {
     #[arg(long, env = "REJOIN_MAX_MESSAGE", value_name = "BYTES", default_value_t = 64 << 20)]
     pub max_message: usize,
 
+    /// Greatest size to which the compressed changes of a message may inflate, in bytes
+    #[arg(long, env = "REJOIN_MAX_INFLATED", value_name = "BYTES", default_value_t = 256 << 20)]
+    pub max_inflated: usize,
+
     /// Messages per second that a client may send over a longer time
     #[arg(long, env = "REJOIN_MAX_RATE", value_name = "N", default_value_t = 5_000)]
     pub max_rate: u32,
@@ -197,6 +201,7 @@ impl Arguments {
             },
             behind_proxy: self.behind_proxy,
             documents_per_connection: self.max_documents_per_connection,
+            max_inflated: self.max_inflated,
             idle_after: seconds(self.unload_seconds),
             name: self.name.clone(),
             linked: self.peers.iter().map(linked).collect(),

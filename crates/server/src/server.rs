@@ -48,6 +48,8 @@ pub struct ServerOptions {
     pub behind_proxy: bool,
     /// How many documents one connection may use at once.
     pub documents_per_connection: usize,
+    /// How many bytes the deflated changes of one message may inflate to.
+    pub max_inflated: usize,
     /// How long a document that nobody uses stays in memory.
     pub idle_after: Duration,
     /// The server's name among its peers; a random one when none is given.
@@ -82,6 +84,7 @@ impl ServerOptions {
             listen_limits: ListenLimits::default(),
             behind_proxy: false,
             documents_per_connection: 10_000,
+            max_inflated: 256 << 20,
             idle_after: Duration::from_secs(60),
             name: None,
             linked: Vec::new(),
@@ -139,6 +142,7 @@ impl Server {
             reports_durable_heads: true,
             idle_after: Some(options.idle_after),
             documents_per_connection: options.documents_per_connection,
+            max_inflated: options.max_inflated,
             tls: options.linked_tls.clone(),
             ..RepoOptions::default()
         };

@@ -3,9 +3,13 @@
 mod common;
 
 use common::{append, client, find, note, server, soon, text_of, until, url};
+use rejoin_document::{ActorId, CommitOptions, Document, ObjId};
 use rejoin_repo::{DocumentHandle, DocumentId, PeerId};
 use rejoin_server::Server;
-use rejoin_sync::wire::{DocumentMessage, PeerMetadata, WireMessage};
+use rejoin_sync::{
+    Message,
+    wire::{DocumentMessage, PeerMetadata, WireMessage},
+};
 use rejoin_websocket::{Closed, DialOptions, Receiver, Sender, dial};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -149,6 +153,30 @@ async fn whatever_is_said_good_clients_go_on() {
         raw.say(message.clone()).await;
     }
     assert_eq!(raw.end().await.code.0, 4029);
+    good.goes_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_inflates_to_too_much_ends_the_connection() {
+    let data = TempDir::new().unwrap();
+    let server = server(data.path(), |options| options.max_inflated = 150_000).await;
+    let good = Good::meet(&server).await;
+    let mut raw = Raw::joined(&server, "bomb").await;
+    // Two changes, each of which alone would be taken.
+    let mut changes = Vec::new();
+    for name in [b"a", b"b"] {
+        let mut document = Document::new();
+        let mut transaction = document.transaction(&ActorId::new(name));
+        transaction.put(ObjId::ROOT, "zeros", "0".repeat(100_000)).unwrap();
+        let hash = transaction.commit(CommitOptions::default()).unwrap();
+        changes.push(document.change(&hash).unwrap().compressed_bytes());
+    }
+    let message = Message { chunks: changes, ..Message::decode(&[0x42, 0, 0, 0, 0]).unwrap() };
+    assert!(message.encode().len() < 2_000);
+    raw.say(sync_message(&server, good.written.id(), "bomb", message.encode())).await;
+    let end = raw.end().await;
+    assert_eq!(end.code.0, 1009);
+    assert!(end.reason.contains("inflates to more than"), "{end}");
     good.goes_on().await;
 }
 

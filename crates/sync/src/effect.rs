@@ -74,6 +74,8 @@ pub enum CloseCause {
     Finished,
     /// The peer does not keep to the protocol.
     Violation,
+    /// A message inflates to more than [`HubOptions::max_inflated`](crate::HubOptions::max_inflated).
+    TooLarge,
 }
 
 /// Writes that happen together or not at all.

@@ -65,6 +65,9 @@ pub struct HubOptions {
     pub idle_after: Option<Duration>,
     /// A peer that uses more documents than this at once is answered that others are unavailable.
     pub documents_per_connection: usize,
+    /// How many bytes the deflated changes of one message may inflate to. A peer that dialed us and
+    /// sends more is disconnected; with one that we dialed, the document's session ends.
+    pub max_inflated: usize,
 }
 
 impl HubOptions {
@@ -79,6 +82,7 @@ impl HubOptions {
             reports_durable_heads: false,
             idle_after: None,
             documents_per_connection: 10_000,
+            max_inflated: 256 << 20,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use rejoin_document::{ChangeHash, Document, LoadError, LoadErrorCause, PatchLog};
+use rejoin_document::{ChangeHash, Document, LoadError, LoadErrorCause, LoadOptions, PatchLog};
 
 use crate::bloom::BloomFilter;
 use crate::message::{Extensions, Have, Message, MessageFlags, MessageVersion};
@@ -25,12 +25,19 @@ pub struct Received {
 
 /// A message whose changes cannot be read. The state is as before.
 #[derive(Debug, thiserror::Error)]
-#[error("changes of a sync message cannot be read")]
+#[error("changes of a sync message cannot be read: {source}")]
 pub struct ReceiveError {
     /// What the chunks before the malformed one did.
     pub received: Received,
     /// What is wrong.
     pub source: LoadError,
+}
+
+impl ReceiveError {
+    /// Whether the changes inflate to more than [`State::set_max_inflated`] allows.
+    pub fn is_too_large(&self) -> bool {
+        self.source.cause.is_too_large()
+    }
 }
 
 /// The next message for the peer, or `None` when there is nothing that it has not been told.
@@ -133,7 +140,7 @@ pub fn receive_sync_message(
     let Message { mut heads, mut need, mut have, chunks, flags, .. } = message;
     let received = match state.read_only {
         true => Received::default(),
-        false => take(doc, &chunks, log)?,
+        false => take(doc, &chunks, state.load, log)?,
     };
     if let Some(flags) = flags {
         state.note_flags(flags);
@@ -158,13 +165,14 @@ pub fn receive_sync_message(
 fn take(
     doc: &mut Document,
     chunks: &[Vec<u8>],
+    options: LoadOptions,
     log: &mut PatchLog,
 ) -> Result<Received, ReceiveError> {
     if chunks.is_empty() {
         return Ok(Received::default());
     }
     let (changes, refused) = (doc.change_count(), doc.refused().len());
-    let loaded = doc.load_incremental(&chunks.concat(), log);
+    let loaded = doc.load_incremental_with(&chunks.concat(), options, log);
     let received =
         Received { changes: doc.change_count() - changes, refused: doc.refused().len() - refused };
     match loaded {

@@ -1,6 +1,6 @@
 //! What one side remembers of a session: who has what, what was sent, what was asked.
 
-use rejoin_document::{ChangeHash, Document};
+use rejoin_document::{ChangeHash, Document, LoadOptions};
 
 use crate::message::{Extensions, Have, MessageFlags};
 use crate::reader::{MalformedBytes, Reader, write_hashes};
@@ -42,6 +42,8 @@ pub struct State {
     pub(crate) peer: Peer,
     pub(crate) read_only: bool,
     pub(crate) needs_reset: bool,
+    /// How the changes of messages are taken in.
+    pub(crate) load: LoadOptions,
     /// How many changes the messages of this session have held.
     pub(crate) changes_sent: usize,
 }
@@ -187,6 +189,12 @@ impl State {
         self.read_only
     }
 
+    /// How many bytes the deflated changes of one message may inflate to; a message with more is
+    /// refused. 256 MiB unless this says otherwise.
+    pub fn set_max_inflated(&mut self, bytes: usize) {
+        self.load = self.load.max_inflated(bytes);
+    }
+
     /// Whether the peer said that it ignores changes. It is then not sent any.
     pub fn is_peer_read_only(&self) -> bool {
         self.peer.read_only
@@ -205,7 +213,8 @@ impl State {
         } else {
             let peer = Peer { read_only: false, ..self.peer };
             let shared_heads = std::mem::take(&mut self.shared_heads);
-            *self = Self { peer, shared_heads, needs_reset: true, ..Self::default() };
+            let load = self.load;
+            *self = Self { peer, shared_heads, needs_reset: true, load, ..Self::default() };
         }
     }
 

@@ -67,19 +67,19 @@ pub enum BundleError {
     InvalidChange(#[from] ChangeError),
 }
 
-/// Reads the body of a bundle chunk.
+/// Reads the body of a bundle chunk, whose columns may inflate to what is `left`.
 ///
 /// # Errors
 /// When it is malformed, or one of its changes is.
-pub(crate) fn read(body: &[u8]) -> Result<Vec<Change>, BundleError> {
+pub(crate) fn read(body: &[u8], left: &mut usize) -> Result<Vec<Change>, BundleError> {
     let mut reader = Reader::new(body);
     let external = read_hashes(&mut reader)?;
     let actor_ids = read_actors(&mut reader)?;
     if !actor_ids.is_sorted_by(|a, b| a < b) {
         return Err(BundleError::UnsortedActors);
     }
-    let changes = Inflated::read(&mut reader)?;
-    let ops = Inflated::read(&mut reader)?;
+    let changes = Inflated::read(&mut reader, left)?;
+    let ops = Inflated::read(&mut reader, left)?;
     let rows = read_rows(&changes, actor_ids.len())?;
     let ops = Operations::read(&ops, &rows, actor_ids.len())?;
     build(&rows, &ops, &external, &actor_ids)
@@ -92,7 +92,7 @@ struct Inflated<'a> {
 }
 
 impl<'a> Inflated<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, BundleError> {
+    fn read(reader: &mut Reader<'a>, left: &mut usize) -> Result<Self, BundleError> {
         let list = Columns::parse(reader, ColumnLayout::Bundle)?;
         let data = list.take_data(reader)?;
         if !list.iter().any(|column| column.spec.is_deflated()) {
@@ -101,13 +101,10 @@ impl<'a> Inflated<'a> {
         let mut inflated = Self { list: Columns::default(), data: Cow::Owned(Vec::new()) };
         for column in list.iter() {
             let stored = &data[column.start..column.start + column.len];
-            let limit = deflate::MAX_INFLATED - inflated.data.len();
             let bytes = if column.spec.is_deflated() {
-                Cow::Owned(deflate::inflate(stored, limit)?)
-            } else if stored.len() <= limit {
-                Cow::Borrowed(stored)
+                Cow::Owned(deflate::inflate_within(stored, left)?)
             } else {
-                return Err(InflateError::TooLarge { limit }.into());
+                Cow::Borrowed(stored)
             };
             inflated.data.to_mut().extend_from_slice(&bytes);
             inflated

@@ -5,6 +5,7 @@ use crate::{
     actor::ActorId,
     change::{Change, ChangeEncoder, ChangeHeader, columns::ID_COUNTER},
     chunk::Chunk,
+    deflate::MAX_INFLATED,
     op::{Action, Key, Op, RawValue},
 };
 use rand::{RngExt, SeedableRng};
@@ -12,6 +13,10 @@ use rand_chacha::ChaCha8Rng;
 use smallvec::smallvec;
 
 const ACTORS: [&[u8]; 3] = [b"mm", b"a", b"zzz"];
+
+fn read(body: &[u8]) -> Result<Vec<Change>, BundleError> {
+    super::read(body, &mut MAX_INFLATED.clone())
+}
 
 /// Changes of three people in one text, some at the same time.
 fn history(random: &mut ChaCha8Rng, count: usize) -> Vec<Change> {

@@ -2,10 +2,7 @@
 
 use rejoin_columnar::{ColumnSpec, Columns, Reader};
 
-use crate::{
-    deflate::{MAX_INFLATED, inflate},
-    load::document::DocumentChunkError,
-};
+use crate::{deflate::inflate_within, load::document::DocumentChunkError};
 
 /// The bytes of some columns.
 pub(super) struct ColumnBytes<'a>(Vec<(ColumnSpec, Bytes<'a>)>);
@@ -27,9 +24,7 @@ impl<'a> ColumnBytes<'a> {
         for column in columns.iter() {
             let stored = &data[column.start..column.start + column.len];
             let bytes = if column.spec.is_deflated() {
-                let inflated = inflate(stored, *left)?;
-                *left -= inflated.len();
-                Bytes::Inflated(inflated)
+                Bytes::Inflated(inflate_within(stored, left)?)
             } else {
                 Bytes::Stored(stored)
             };
@@ -37,9 +32,6 @@ impl<'a> ColumnBytes<'a> {
         }
         Ok(Self(all))
     }
-
-    /// The budget of inflated bytes of one document.
-    pub(super) const BUDGET: usize = MAX_INFLATED;
 
     /// The bytes of a column, none when it is left out.
     pub(super) fn get(&self, spec: ColumnSpec) -> &[u8] {

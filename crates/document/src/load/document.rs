@@ -70,15 +70,18 @@ pub enum DocumentChunkError {
 }
 
 /// Reads the body of a document chunk.
-pub(super) fn read(body: &[u8], trust: Trust) -> Result<Document, DocumentChunkError> {
+pub(super) fn read(
+    body: &[u8],
+    trust: Trust,
+    left: &mut usize,
+) -> Result<Document, DocumentChunkError> {
     let mut reader = Reader::new(body);
     let actors = read_actors(&mut reader)?;
     let heads = read_heads(&mut reader)?;
     let change_meta = Columns::parse(&mut reader, ColumnLayout::Document)?;
     let op_meta = Columns::parse(&mut reader, ColumnLayout::Document)?;
-    let mut budget = ColumnBytes::BUDGET;
-    let change_columns = ColumnBytes::take(&change_meta, &mut reader, &mut budget)?;
-    let op_columns = ColumnBytes::take(&op_meta, &mut reader, &mut budget)?;
+    let change_columns = ColumnBytes::take(&change_meta, &mut reader, left)?;
+    let op_columns = ColumnBytes::take(&op_meta, &mut reader, left)?;
     // Old files have no head indexes; they say nothing that the changes do not.
     let mut indexed = Vec::new();
     if !reader.is_empty() {

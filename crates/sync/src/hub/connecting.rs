@@ -289,6 +289,14 @@ impl Hub {
         self.close_for(id, CloseCause::Violation, reason, now);
     }
 
+    /// Closes the connection of a stranger whose message inflates to too much. One that we dialed
+    /// stays for the sake of its other documents.
+    pub(super) fn cut_too_large(&mut self, id: ConnectionId, reason: &str, now: Now) {
+        if self.connections.get(&id).is_some_and(|connection| connection.dialer.is_none()) {
+            self.close_for(id, CloseCause::TooLarge, reason, now);
+        }
+    }
+
     fn close_for(&mut self, id: ConnectionId, cause: CloseCause, reason: &str, now: Now) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if matches!(connection.stage, Stage::Closing) {

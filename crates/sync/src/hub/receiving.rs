@@ -136,6 +136,7 @@ impl Hub {
         }
         let kept = peer.lasting_storage_id().and_then(|storage_id| slot.disk.state_for(storage_id));
         let mut state = kept.and_then(|kept| State::decode(kept).ok()).unwrap_or_default();
+        state.set_max_inflated(self.options.max_inflated);
         state.set_read_only(access == Access::ReadOnly);
         state.set_peer_extensions(Extensions::from_bits(peer.metadata.sync_extensions));
         slot.sessions.insert(id, Session::new(state, access));
@@ -163,9 +164,13 @@ impl Hub {
         let before = slot.document.heads().to_vec();
         let count_before = slot.document.change_count();
         let is_first = session.state.their_heads().is_none();
+        let mut is_too_large = false;
         let result = Message::decode(data).map_err(|error| error.to_string()).and_then(|message| {
             receive_sync_message(&mut slot.document, &mut session.state, message, &mut slot.log)
-                .map_err(|error| error.to_string())
+                .map_err(|error| {
+                    is_too_large = error.is_too_large();
+                    error.to_string()
+                })
         });
         session.heard_at = Some(now.unix_ms);
         session.unanswered = 0;
@@ -177,10 +182,9 @@ impl Hub {
             session.asked = false;
             session.wants = true;
         }
-        if let Err(problem) = result {
-            // One document that cannot be synced does not cost the others of this connection.
-            session.problem = Some(problem);
-        }
+        // One document that cannot be synced does not cost the others of this connection.
+        session.problem = result.err();
+        let problem = session.problem.clone();
         let changed = slot.document.heads() != before.as_slice();
         session.contributed |= changed;
         let new_changes = slot.document.change_count() - count_before;
@@ -201,6 +205,9 @@ impl Hub {
         // What was durable before this session began will not be written again.
         self.report_durable(document, |other, session| other == id && session.reported.is_none());
         self.answer_or_ask(document, now);
+        if let Some(problem) = problem.filter(|_| is_too_large) {
+            self.cut_too_large(id, &problem, now);
+        }
     }
 
     pub(super) fn take_patches(&mut self, document: &DocumentId) -> Vec<Patch> {
