@@ -8,7 +8,7 @@ use crate::{
     op_id::OpId,
     op_log::StoredOp,
     op_set::OpSet,
-    sequence::{Measure, Run, RunKind, Summary, TextUnit},
+    sequence::{Measure, Run, RunKind, TextUnit},
     value::ScalarValue,
 };
 
@@ -98,6 +98,44 @@ impl ActiveMarks {
     }
 }
 
+/// The ranges of marks, found from the start of a text to its end.
+#[derive(Debug, Default)]
+struct MarkRanges {
+    ended: Vec<Mark>,
+    open: Vec<Mark>,
+    end: usize,
+}
+
+impl MarkRanges {
+    /// The text goes on up to `end`, with these marks.
+    fn cover(&mut self, end: usize, current: &[(&str, ScalarValue)]) {
+        if end == self.end {
+            return;
+        }
+        let (going_on, ended) = std::mem::take(&mut self.open).into_iter().partition(|mark| {
+            current.iter().any(|(name, value)| mark.name == *name && mark.value == *value)
+        });
+        self.open = going_on;
+        self.ended.extend::<Vec<_>>(ended);
+        for (name, value) in current {
+            match self.open.iter_mut().find(|mark| mark.name == *name) {
+                Some(mark) => mark.range.end = end,
+                None => {
+                    let (name, value) = ((*name).to_owned(), value.clone());
+                    self.open.push(Mark { range: self.end..end, name, value });
+                }
+            }
+        }
+        self.end = end;
+    }
+
+    fn finish(mut self) -> Vec<Mark> {
+        self.ended.append(&mut self.open);
+        self.ended.sort_by(|a, b| (a.range.start, &a.name).cmp(&(b.range.start, &b.name)));
+        self.ended
+    }
+}
+
 impl OpSet {
     /// The marks of a text with their ranges, ordered by start, then by name.
     pub(crate) fn marks(
@@ -111,42 +149,29 @@ impl OpSet {
             return Vec::new();
         }
         let measure = Measure::from(unit);
-        let mut marks: Vec<Mark> = Vec::new();
-        let mut open: Vec<Mark> = Vec::new();
+        let mut ranges = MarkRanges::default();
         let mut active = ActiveMarks::default();
-        let mut position = 0;
-        for run in self.sequences.runs(sequence) {
-            if let RunKind::Mark { .. } = run.kind {
-                if clock.map_or(run.is_visible(), |clock| clock.covers(run.id)) {
-                    active.pass(self, run);
-                }
-                continue;
-            }
-            let width = self.run_width_at(object, run, measure, clock) as usize;
-            if width == 0 {
-                continue;
-            }
-            let current = active.current(self);
-            let (going_on, ended) = open.into_iter().partition(|mark: &Mark| {
-                current.iter().any(|(name, value)| mark.name == *name && mark.value == *value)
-            });
-            open = going_on;
-            marks.extend::<Vec<_>>(ended);
-            for (name, value) in current {
-                match open.iter_mut().find(|mark| mark.name == name) {
-                    Some(mark) => mark.range.end = position + width,
-                    None => open.push(Mark {
-                        range: position..position + width,
-                        name: name.to_owned(),
-                        value,
-                    }),
+        let mut end = 0;
+        if let Some(clock) = clock {
+            for run in self.sequences.runs(sequence) {
+                if let RunKind::Mark { .. } = run.kind {
+                    ranges.cover(end, &active.current(self));
+                    if clock.covers(run.id) {
+                        active.pass(self, run);
+                    }
+                } else {
+                    end += self.run_width_at(object, run, measure, Some(clock)) as usize;
                 }
             }
-            position += width;
+        } else {
+            for (before, run) in self.sequences.marks(sequence) {
+                ranges.cover(before.get(measure) as usize, &active.current(self));
+                active.pass(self, run);
+            }
+            end = self.sequences.total(sequence).get(measure) as usize;
         }
-        marks.extend(open);
-        marks.sort_by(|a, b| (a.range.start, &a.name).cmp(&(b.range.start, &b.name)));
-        marks
+        ranges.cover(end, &active.current(self));
+        ranges.finish()
     }
 
     /// The marks of the character at an index of a text, as it is now.
@@ -161,16 +186,11 @@ impl OpSet {
             return Vec::new();
         }
         let mut active = ActiveMarks::default();
-        let mut before = Summary::default();
-        for run in self.sequences.runs(sequence) {
-            if let RunKind::Mark { visible: true } = run.kind {
-                active.pass(self, run);
-                continue;
-            }
-            before += run.summary();
+        for (before, run) in self.sequences.marks(sequence) {
             if before.get(unit.into()) as usize > index {
                 break;
             }
+            active.pass(self, run);
         }
         let owned = |(name, value): (&str, ScalarValue)| (name.to_owned(), value);
         active.current(self).into_iter().map(owned).collect()

@@ -1,5 +1,7 @@
 //! The B-trees of all sequences of a document, in one arena.
 
+mod marks;
+
 use crate::{
     op_id::OpId,
     sequence::{
