@@ -189,3 +189,19 @@ async fn a_folder_that_is_away_at_the_start_is_taken_up_when_it_comes() {
     scene.until_note(&note, "# Trip\npack\n").await;
     assert_eq!(scene.listed(&scene.trash).entries.len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_to_be_believed_is_not_forgotten_while_others_write() {
+    let scene = Scene::new().await;
+    let trip = scene.add_note("Trip", "# Trip\n");
+    scene.add_note("Old", "# Old\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_file("Old.md", "# Old\n").await;
+    scene.until_in_step().await;
+    fs::remove_file(scene.root().join("Old.md")).unwrap();
+    fs::write(scene.root().join("New.md"), "# New\n").unwrap();
+    fs::write(scene.root().join("Trip.md"), "# Trip\npack\n").unwrap();
+    scene.until_note(&trip, "# Trip\npack\n").await;
+    scene.until_file(".trash/Old.md", "# Old\n").await;
+    scene.until("the new note", |_| scene.note(&scene.home, "New").is_some()).await;
+}

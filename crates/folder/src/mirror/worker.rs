@@ -233,7 +233,7 @@ impl Worker {
             Some(Refreshed::All) => scope = Scope::All,
             Some(Refreshed::Notes(notes)) => scope.add(Scope::Notes(notes)),
         }
-        let mut plan = self.plan(&scope);
+        let (mut plan, is_whole) = self.plan(&scope);
         if let Some(count) = plan.too_many_gone {
             status.paused = Some(Paused::ManyGone(count));
             return Ok(Round::Paused);
@@ -242,7 +242,10 @@ impl Worker {
             (self.scan_due, self.plan_due) = (Scan::Paths(BTreeSet::new()), Scope::All);
             return Ok(Round::Acted);
         }
-        self.hold_back(&mut plan);
+        // What is planned for some notes alone knows nothing of what waits for others.
+        if is_whole {
+            self.hold_back(&mut plan);
+        }
         (self.scan_due, self.plan_due) = self.due_after(&plan);
         let is_done = plan.actions.is_empty();
         self.deletions_confirmed &= !is_done;
@@ -272,12 +275,13 @@ impl Worker {
         if notes.len() == files.len() { Scope::Notes(notes) } else { Scope::All }
     }
 
-    fn plan(&mut self, scope: &Scope) -> Plan {
+    /// A plan, and whether it is one for everything.
+    fn plan(&mut self, scope: &Scope) -> (Plan, bool) {
         let (disk, now) = (self.folder.disk(), self.notebook.notes());
         if let Scope::Notes(some) = scope
             && let Some(actions) = plan_some(disk, now, &self.memory, &self.notebook, some)
         {
-            return Plan { actions, ..Plan::default() };
+            return (Plan { actions, ..Plan::default() }, false);
         }
         let remembered = self.memory.notes.keys();
         self.departed = remembered.filter(|note| !self.notebook.lists(note)).cloned().collect();
@@ -293,7 +297,7 @@ impl Worker {
         let files = std::mem::take(&mut plan.left_alone).into_iter();
         let links = self.folder.links().iter().map(|link| (link.clone(), LeftAlone::Link));
         self.left_alone = files.map(|(path, why)| (path.to_string(), why)).chain(links).collect();
-        plan
+        (plan, true)
     }
 
     /// What a plan that is carried out leaves to be read and compared again.
