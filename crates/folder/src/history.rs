@@ -42,6 +42,29 @@ pub(crate) fn said(document: &Document, text: &str) -> bool {
     versions(document).any(|heads| says(document, &heads, text))
 }
 
+/// As [`History::is_taken`](crate::planner::History::is_taken).
+pub(crate) fn is_taken(document: &Document, held: &HeldText, made: &ChangeSet) -> bool {
+    let Some(text) = text_at(document, &held.version) else { return false };
+    let held_to_text = ChangeSet::between(&held.text, &text);
+    let is_this = |hash: ChangeHash| {
+        let deps = document.deps(&hash)?;
+        if !held.version.heads.iter().all(|head| is_among(document, head, &deps)) {
+            return None;
+        }
+        let (before, after) = (Version { heads: deps, draft: 0 }, vec![hash]);
+        let since = changes(document, &held.version, &before, &text)?;
+        let since = held_to_text.compose(&since).ok()?;
+        let made = made.map(&since, Order::After).ok()?;
+        let made = made.apply(&text_at(document, &before)?).ok()?;
+        Some(says(document, &after, &made))
+    };
+    let count = document.change_count();
+    let last = (count.saturating_sub(LOOK_BACK)..count).rev();
+    last.filter_map(|at| document.hash_at(at))
+        .filter(|hash| is_from_file(document, hash))
+        .any(|hash| is_this(hash).unwrap_or(false))
+}
+
 /// As [`History::twin`](crate::planner::History::twin).
 pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Option<Twin> {
     // An edit that was committed upon everything that was here is the only head then.

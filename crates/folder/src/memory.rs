@@ -39,6 +39,12 @@ pub struct Remembered {
     pub texts: VecDeque<HeldText>,
     /// Whether somebody deleted the file of a note that was in the trash; it is not written again.
     pub is_deleted: bool,
+    /// Whether the file is only about to be written for the first time. When it is not there, the process
+    /// ended before, and nobody deleted it.
+    pub is_awaited: bool,
+    /// Whether this is what the disk held at the start, and nothing was done since: a crash may have cut
+    /// off the end.
+    pub is_recalled: bool,
     /// A spot that a person has not looked at yet.
     pub review: Option<ReviewMark>,
 }
@@ -111,6 +117,7 @@ impl Memory {
                 let remembered = self.at(note, path, now);
                 if expected.is_none() {
                     remembered.place(path, now);
+                    remembered.is_awaited = true;
                 }
                 remembered.is_deleted = false;
                 remembered.form = text.form;
@@ -149,6 +156,16 @@ impl Memory {
                 }
             }
         }
+        if let Some(remembered) = self.notes.get_mut(note) {
+            remembered.is_recalled = false;
+        }
+    }
+
+    /// Notes that a file is there that was to be written.
+    pub fn written(&mut self, note: &NoteId) {
+        if let Some(remembered) = self.notes.get_mut(note) {
+            remembered.is_awaited = false;
+        }
     }
 
     fn at(&mut self, note: &NoteId, path: &FilePath, now: &NoteNow) -> &mut Remembered {
@@ -160,6 +177,8 @@ impl Memory {
             form: Form::default(),
             texts: VecDeque::new(),
             is_deleted: false,
+            is_awaited: false,
+            is_recalled: false,
             review: None,
         })
     }
@@ -167,7 +186,7 @@ impl Memory {
 
 impl Remembered {
     fn place(&mut self, path: &FilePath, now: &NoteNow) {
-        self.is_deleted = false;
+        (self.is_deleted, self.is_awaited) = (false, false);
         self.path = path.clone();
         self.folders.clone_from(&now.folders);
         self.is_trashed = now.is_trashed;

@@ -27,6 +27,8 @@ struct Stored {
     carriage_returns: bool,
     texts: Vec<StoredText>,
     deleted: bool,
+    #[serde(default)]
+    awaited: bool,
     review: Option<(Option<String>, String)>,
 }
 
@@ -171,6 +173,7 @@ impl Stored {
             carriage_returns: remembered.form.carriage_returns,
             texts: texts.collect(),
             deleted: remembered.is_deleted,
+            awaited: remembered.is_awaited,
             review,
         }
     }
@@ -197,6 +200,8 @@ impl Stored {
             },
             texts,
             is_deleted: self.deleted,
+            is_awaited: self.awaited,
+            is_recalled: true,
             review: self.review.map(|(cursor, excerpt)| ReviewMark { cursor, excerpt }),
         })
     }

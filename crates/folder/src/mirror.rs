@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rejoin_notes::folder;
-use rejoin_repo::{DocumentId, Repo};
+use rejoin_repo::{DocumentHandle, DocumentId, Repo};
 use rejoin_storage::{ChunkStore, StoreError};
 use tokio::sync::{mpsc, watch};
 
@@ -26,7 +26,11 @@ use crate::notebook::{ChangedDocuments, Notebook};
 pub use crate::notebook::{EditRefused, NoteEditor};
 use directory_watch::{DirectoryWatch, Touched};
 use due::Due;
-use worker::{Told, Worker};
+use worker::{Told, Worker, all_saved};
+
+/// How long the end of a mirror waits for the disk. What is not remembered by then is compared again at
+/// the next start.
+const LAST: Duration = Duration::from_secs(5);
 
 /// What a mirror joins.
 pub struct MirrorOptions {
@@ -247,6 +251,11 @@ async fn run(
         let Ok((returned, watching, again)) = worked.await else { return };
         (worker, watch) = (returned, watching);
         if !wait(&mut worker, &touched, &changed, &mut orders, Due::again(again)).await {
+            if let Some(awaited) = worker.due_to_save()
+                && let Ok(Ok(())) = tokio::time::timeout(LAST, all_saved(&awaited)).await
+            {
+                worker.save();
+            }
             return;
         }
     }
@@ -260,11 +269,16 @@ async fn wait(
     orders: &mut mpsc::UnboundedReceiver<Order>,
     mut due: Due,
 ) -> bool {
+    let mut unsaved = Box::pin(saved(worker.due_to_save()));
     loop {
         let at = due.at();
         let alarm = tokio::time::sleep_until(at.unwrap_or_else(Instant::now).into());
         tokio::select! {
             () = alarm, if at.is_some() => return true,
+            () = &mut unsaved => {
+                worker.save();
+                unsaved.set(saved(None));
+            }
             () = touched.next() => due.file_changed(Instant::now()),
             () = changed.next() => due.note_changed(Instant::now()),
             order = orders.recv() => match order {
@@ -273,8 +287,23 @@ async fn wait(
                     worker.deletions_confirmed = true;
                     return true;
                 }
-                Some(Order::Reviewed(note)) => worker.reviewed(&note),
+                Some(Order::Reviewed(note)) => {
+                    worker.reviewed(&note);
+                    unsaved.set(saved(worker.due_to_save()));
+                }
             },
         }
+    }
+}
+
+/// Waits until everything is on the disk of which something may be remembered then; for ever, when
+/// that is nothing.
+async fn saved(awaited: Option<Vec<DocumentHandle>>) {
+    let is_saved = match awaited {
+        Some(awaited) => all_saved(&awaited).await.is_ok(),
+        None => false,
+    };
+    if !is_saved {
+        std::future::pending::<()>().await;
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Notebook {
     is_read: bool,
     /// The folder documents by their titles from the root down.
     folders: BTreeMap<Vec<String>, DocumentId>,
+    /// What was written and may not be on the disk yet.
+    written: BTreeMap<DocumentId, DocumentHandle>,
     /// New notes that are not listed in their folder yet.
     unlisted: BTreeMap<DocumentId, Vec<Entry>>,
     editor: Option<Arc<dyn NoteEditor>>,
@@ -184,10 +186,24 @@ impl Notebook {
             places: BTreeMap::new(),
             is_read: false,
             folders: BTreeMap::new(),
+            written: BTreeMap::new(),
             unlisted: BTreeMap::new(),
             editor,
             ids: HashMap::new(),
             asked: RefCell::default(),
+        }
+    }
+
+    /// What was written since this was last asked. Only when it is on the disk may the disk say that
+    /// it was: else a crash leaves a mirror that believes to have taken in what nobody has any more.
+    pub(crate) fn take_written(&mut self) -> Vec<DocumentHandle> {
+        std::mem::take(&mut self.written).into_values().collect()
+    }
+
+    /// A note is about to be written to its file, which must not know more than the disk.
+    pub(crate) fn rely_on(&mut self, note: &NoteId) {
+        if let Ok(handle) = self.handle(note) {
+            self.written.insert(handle.id().clone(), handle);
         }
     }
 
@@ -391,6 +407,7 @@ impl Notebook {
         if changes.is_identity() {
             return Ok(handle.read(version_of)?);
         }
+        self.written.insert(handle.id().clone(), handle.clone());
         if let Some(editor) = &self.editor {
             editor.edit(handle.id(), before, changes)?;
             return Ok(handle.read(version_of)?);
@@ -462,6 +479,7 @@ impl Notebook {
         let folder = if is_trashed { self.trash.clone() } else { self.folder(folders)? };
         let handle = self.repo.create();
         handle.change(Some(FROM_FILE), |tx| Note::create(tx, text))??;
+        self.written.insert(handle.id().clone(), handle.clone());
         let entry = entry(name, EntryKind::Note, &handle);
         self.unlisted.entry(folder.clone()).or_default().push(entry.clone());
         let note = NoteId(handle.id().to_string());
@@ -489,6 +507,7 @@ impl Notebook {
         self.list(&target, &entry)?;
         let handle = self.open(&source).handle.clone();
         self.changed.note(source);
+        self.written.insert(handle.id().clone(), handle.clone());
         handle.change(None, |tx| folder::remove(tx, &old.url, old.added))??;
         let folders = folders.to_vec();
         self.places.insert(note.clone(), Place { folder: target, entry, folders, is_trashed });
@@ -499,7 +518,8 @@ impl Notebook {
     pub(crate) fn list_new(&mut self) -> Result<(), NotebookError> {
         for (folder, entries) in std::mem::take(&mut self.unlisted) {
             let handle = self.open(&folder).handle.clone();
-            self.changed.note(folder);
+            self.changed.note(folder.clone());
+            self.written.insert(folder, handle.clone());
             handle.change(None, |tx| {
                 entries.iter().try_for_each(|entry| folder::add(tx, entry, usize::MAX))
             })??;
@@ -510,6 +530,7 @@ impl Notebook {
     fn list(&mut self, folder: &DocumentId, entry: &Entry) -> Result<(), NotebookError> {
         let handle = self.open(folder).handle.clone();
         self.changed.note(folder.clone());
+        self.written.insert(folder.clone(), handle.clone());
         handle.change(None, |tx| folder::add(tx, entry, usize::MAX))??;
         Ok(())
     }
@@ -526,6 +547,7 @@ impl Notebook {
             let title = &folders[depth - 1];
             let handle = self.repo.create();
             handle.change(None, |tx| folder::create(tx, title))??;
+            self.written.insert(handle.id().clone(), handle.clone());
             self.open(handle.id());
             self.list(&at, &entry(title, EntryKind::Folder, &handle))?;
             at = handle.id().clone();
@@ -551,6 +573,10 @@ impl History for Notebook {
 
     fn said(&self, note: &NoteId, text: &str) -> bool {
         self.look(note, |document| Some(history::said(document, text))).unwrap_or(false)
+    }
+
+    fn is_taken(&self, note: &NoteId, held: &HeldText, made: &ChangeSet) -> bool {
+        self.look(note, |document| Some(history::is_taken(document, held, made))).unwrap_or(false)
     }
 
     fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {

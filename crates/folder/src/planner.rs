@@ -52,6 +52,10 @@ pub trait History {
     /// Whether the note said exactly this in one of its versions, here or elsewhere.
     fn said(&self, note: &NoteId, text: &str) -> bool;
 
+    /// Whether an edit of a text that its file held is in the note already, as an edit of a file that was
+    /// made after that text.
+    fn is_taken(&self, note: &NoteId, held: &HeldText, made: &ChangeSet) -> bool;
+
     /// What to take out of the note when an edit that was taken from its file has come on another way,
     /// too.
     fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin>;
@@ -80,6 +84,10 @@ impl History for NoHistory {
     }
 
     fn said(&self, _: &NoteId, _: &str) -> bool {
+        false
+    }
+
+    fn is_taken(&self, _: &NoteId, _: &HeldText, _: &ChangeSet) -> bool {
         false
     }
 
@@ -255,7 +263,9 @@ pub fn plan(
     let mut taken: BTreeSet<String> =
         disk.files.keys().map(|path| path.as_str().to_lowercase()).collect();
     for note in &matched.gone {
-        let trashed = notes.get(note).is_some_and(|note| note.is_trashed);
+        // One that was thrown away since its file was last seen elsewhere gets one in the trash.
+        let trashed = notes.get(note).is_some_and(|note| note.is_trashed)
+            && memory.notes.get(note).is_some_and(|remembered| remembered.is_trashed);
         let note = note.clone();
         plan.actions.push(if trashed { Action::Forget { note } } else { Action::Trash { note } });
     }
@@ -270,7 +280,7 @@ pub fn plan(
         let wanted = match memory.notes.get(note) {
             None => true,
             // A note that was taken out of the trash has a file again.
-            Some(remembered) => remembered.is_deleted && !now.is_trashed,
+            Some(remembered) => remembered.is_awaited || remembered.is_deleted && !now.is_trashed,
         };
         if wanted && !matched.files.contains_key(note) {
             let path = free_path(now, &mut taken);
@@ -365,7 +375,8 @@ fn plan_file(
         taken,
     };
     let Some(remembered) = pair.remembered else {
-        if read.text != now.text {
+        // A file that says what the note said once is only old.
+        if read.text != now.text && !history.said(pair.note, &read.text) {
             actions.push(edit(edit::without_base(&read.text, &now.text), true, None));
         }
         actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
@@ -395,11 +406,11 @@ fn plan_file(
         let (text, version) = (read.text.clone(), now.version.clone());
         actions.push(Action::Anchor { note: note.clone(), text, version });
     }
-    let is_adopted = remembered.is_deleted && actions.len() == planned;
+    let is_adopted = (remembered.is_deleted || remembered.is_awaited) && actions.len() == planned;
     if let Some(action) = plan_place(pair, remembered, taken) {
         actions.push(action);
     } else if is_adopted {
-        // The file was put back.
+        // The file was put back, or was written before a crash.
         actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
     }
 }

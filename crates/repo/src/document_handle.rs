@@ -129,16 +129,19 @@ impl DocumentHandle {
         self.0.core.look(|state| state.hub.status(self.id()))
     }
 
-    /// Waits until everything that is in memory now is on disk.
+    /// Waits until everything that is in memory now is on disk; what is written meanwhile is not
+    /// waited for.
     ///
     /// # Errors
     ///
     /// When the disk reports an error, which does not end the attempts, or the document is gone.
     pub async fn saved(&self) -> Result<(), SaveError> {
         let mut events = self.subscribe();
+        let extent = self.0.core.look(|state| state.hub.extent(self.id()));
+        let extent = extent.ok_or(SaveError::Gone)?;
         loop {
             let status = self.status().ok_or(SaveError::Gone)?;
-            if status.disk.is_all {
+            if self.0.core.look(|state| state.hub.is_on_disk(self.id(), extent)) {
                 return Ok(());
             }
             if let Some(error) = status.disk.error {

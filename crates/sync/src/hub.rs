@@ -33,6 +33,7 @@ use rejoin_document::TextUnit;
 
 pub use connection::{ConnectionPhase, ConnectionStatus};
 pub use local::{EditError, UnknownDocument};
+pub use saving::Extent;
 pub use status::{Availability, DiskStatus, DocumentStatus, PeerStatus, ServerStatus};
 pub use traffic::{Flow, Traffic, TrafficSecond};
 

@@ -42,8 +42,8 @@ pub use peer_id::{InvalidName, PeerId, StorageId};
 pub use effect::{CloseCause, DocumentEvent, Effect, Origin, PresenceEvent, WriteBatch};
 pub use event::{ConnectionId, DialerId, Event, LoadId, Now, WriteId};
 pub use hub::{
-    Availability, ConnectionPhase, ConnectionStatus, DiskStatus, DocumentStatus, EditError, Flow,
-    Hub, HubOptions, PeerStatus, ServerStatus, Traffic, TrafficSecond, UnknownDocument,
+    Availability, ConnectionPhase, ConnectionStatus, DiskStatus, DocumentStatus, EditError, Extent,
+    Flow, Hub, HubOptions, PeerStatus, ServerStatus, Traffic, TrafficSecond, UnknownDocument,
 };
 pub use publish_mode::PublishMode;
 pub use share_policy::{

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rejoin_notes::change_set::ChangeSet;
+use rejoin_repo::{DocumentHandle, SaveError};
 use rejoin_storage::StoreError;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::directory_watch::{DirectoryWatch, Scan};
@@ -49,6 +51,10 @@ pub(super) struct Worker {
     pub(super) deletions_confirmed: bool,
     /// Notes of which something was recorded that is not on disk yet.
     unsaved: BTreeSet<NoteId>,
+    /// Documents that must be on the disk before that.
+    awaited: Vec<DocumentHandle>,
+    /// Files that became notes, whose ids are not beside them yet.
+    new_files: Vec<NoteId>,
     /// Since when files are met that were written a moment ago.
     restless_since: Option<Instant>,
     /// What of the directory may have changed since it was last scanned.
@@ -89,6 +95,8 @@ enum RoundError {
     Notebook(#[from] NotebookError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    NotSaved(#[from] SaveError),
 }
 
 /// How the rounds of one look ended.
@@ -131,6 +139,8 @@ impl Worker {
             gone: Vec::new(),
             deletions_confirmed: false,
             unsaved: BTreeSet::new(),
+            awaited: Vec::new(),
+            new_files: Vec::new(),
             restless_since: None,
             scan_due: Scan::All,
             plan_due: Scope::All,
@@ -256,7 +266,6 @@ impl Worker {
         });
         // What was done counts, also when the rest failed.
         self.notebook.list_new()?;
-        self.save()?;
         if performed.is_err() {
             (self.scan_due, self.plan_due) = (Scan::All, Scope::All);
         }
@@ -360,10 +369,24 @@ impl Worker {
                 Ok(())
             }
             Action::Write { note, path, text, expected } => {
-                // Remembered first: whenever the process ends, the file holds a remembered text.
+                // Remembered first: whenever the process ends, the file holds a remembered text, and
+                // one that the note has.
+                self.notebook.rely_on(note);
+                let before = self.memory.notes.get(note).cloned();
                 self.record(action, note, &self.now(note)?);
-                self.save()?;
-                if self.folder.write(path, text, expected.as_ref())? == Changed::Done {
+                self.save_now()?;
+                let changed = self.folder.write(path, text, expected.as_ref())?;
+                if expected.is_none() {
+                    match (changed, before) {
+                        (Changed::Done, _) => self.memory.written(note),
+                        // What is there now is another file.
+                        (_, Some(before)) => drop(self.memory.notes.insert(note.clone(), before)),
+                        (_, None) => drop(self.memory.notes.remove(note)),
+                    }
+                    self.unsaved.insert(note.clone());
+                    self.show(note);
+                }
+                if changed == Changed::Done {
                     self.folder.write_id(path, note)?;
                 }
                 Ok(())
@@ -432,7 +455,7 @@ impl Worker {
         let version = self.notebook.version(&note);
         let text = read.text.clone();
         let now = NoteNow { text, title, folders, is_trashed, version };
-        self.folder.write_id(path, &note)?;
+        self.new_files.push(note.clone());
         self.record(action, &note, &now);
         Ok(())
     }
@@ -474,9 +497,6 @@ impl Worker {
             let reviews = self.reviews.clone();
             self.status.send_modify(|status| status.to_review = reviews);
         }
-        if let Err(error) = self.save() {
-            tracing::warn!(%error, "a mark that went is not written");
-        }
     }
 
     fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
@@ -499,12 +519,57 @@ impl Worker {
         });
     }
 
-    /// Puts what was recorded on disk.
-    fn save(&mut self) -> Result<(), StoreError> {
+    /// What has to be on the disk before what was recorded may be. Nothing, when nothing was recorded.
+    pub(super) fn due_to_save(&mut self) -> Option<Vec<DocumentHandle>> {
+        if self.unsaved.is_empty() && self.new_files.is_empty() {
+            return None;
+        }
+        self.awaited.extend(self.notebook.take_written());
+        Some(self.awaited.clone())
+    }
+
+    /// Puts what was recorded on disk, as the notes are there.
+    pub(super) fn save(&mut self) {
+        self.awaited.clear();
+        if let Err(error) = self.try_save() {
+            // What is not remembered is compared again at the next start.
+            tracing::warn!(%error, "what is known of files is not written");
+        }
+    }
+
+    /// As [`Worker::save`], when the notes have been put there.
+    fn save_now(&mut self) -> Result<(), RoundError> {
+        if let Some(awaited) = self.due_to_save() {
+            Handle::current().block_on(all_saved(&awaited))?;
+            self.awaited.clear();
+            self.try_save()?;
+        }
+        Ok(())
+    }
+
+    fn try_save(&mut self) -> Result<(), RoundError> {
+        for note in std::mem::take(&mut self.new_files) {
+            let remembered = self.memory.notes.get(&note).filter(|it| !it.is_deleted);
+            if let Some(remembered) = remembered {
+                self.folder.write_id(&remembered.path, &note)?;
+            }
+        }
         self.store.save(&self.unsaved, &self.memory)?;
         self.unsaved.clear();
         Ok(())
     }
+}
+
+/// Waits until notes and folders are on the disk as they are now.
+pub(super) async fn all_saved(handles: &[DocumentHandle]) -> Result<(), SaveError> {
+    for handle in handles {
+        match handle.saved().await {
+            // What is gone will not be lost.
+            Ok(()) | Err(SaveError::Gone) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The folders of a new file's note, and whether it is in the trash.

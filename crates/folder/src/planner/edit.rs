@@ -48,7 +48,9 @@ pub(crate) fn of_file(
         // The other machine takes out one of two that are the same, as this one did.
         made = without_deletions(&made);
     }
-    if made.is_identity() {
+    // It may have been taken in just before a crash.
+    let is_taken = || remembered.is_recalled && history.is_taken(note, held, &made);
+    if made.is_identity() || is_taken() {
         return nothing();
     }
     let (made, since) = match since(note, held, now, history) {
@@ -165,6 +167,8 @@ mod tests {
             form: Form::default(),
             texts: VecDeque::new(),
             is_deleted: false,
+            is_awaited: false,
+            is_recalled: false,
             review: None,
         };
         for text in texts {

@@ -34,6 +34,10 @@ impl History for Machine {
         history::said(&self.notes[note], text)
     }
 
+    fn is_taken(&self, note: &NoteId, held: &HeldText, made: &ChangeSet) -> bool {
+        history::is_taken(&self.notes[note], held, made)
+    }
+
     fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {
         history::twin(&self.notes[note], held, taken)
     }
@@ -85,6 +89,7 @@ impl Machine {
         };
         let now = self.now(id);
         self.memory.record(action, &id.clone(), &now);
+        self.memory.written(id);
     }
 
     fn changes(&mut self, id: &NoteId, changes: &ChangeSet, message: Option<&str>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Disk, NoteNow};
 use crate::file_path::{FilePath, safe_name};
-use crate::memory::{Memory, NoteId};
+use crate::memory::{Memory, NoteId, Remembered};
 
 /// What belongs together, and what to nothing.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) fn match_files(
     for (note, remembered) in &memory.notes {
         if free.remove(&remembered.path) {
             matched.files.insert(note.clone(), remembered.path.clone());
-        } else if !remembered.is_deleted {
+        } else if !remembered.is_deleted && !remembered.is_awaited {
             missing.push(note);
         }
     }
@@ -52,8 +52,10 @@ pub(super) fn match_files(
             None => {}
         }
     }
-    // A note whose file somebody deleted from the trash, and that came back.
-    let deleted = memory.notes.iter().filter(|(_, it)| it.is_deleted).map(|(note, _)| note);
+    // A note whose file somebody deleted from the trash, and that came back; or that has moved before
+    // it was known to be there.
+    let without = |it: &Remembered| it.is_deleted || it.is_awaited;
+    let deleted = memory.notes.iter().filter(|(_, it)| without(it)).map(|(note, _)| note);
     let unknown = notes.keys().filter(|note| !memory.notes.contains_key(note));
     for note in unknown.chain(deleted) {
         if matched.files.contains_key(note) {

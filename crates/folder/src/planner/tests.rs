@@ -146,6 +146,7 @@ impl World {
                 if !crash {
                     self.writes += 1;
                     self.files.insert(path.clone(), FileText::encode(&text.text, text.form));
+                    self.memory.written(&id);
                 }
                 return true;
             }

@@ -24,18 +24,34 @@ pub(crate) struct Scene {
     pub(crate) trash: DocumentHandle,
     pub(crate) mirror: Option<Mirror>,
     pub(crate) scratch: tempfile::TempDir,
+    /// Opens what the mirror remembers, at each start.
+    pub(crate) store: Box<dyn Fn() -> Box<dyn ChunkStore> + Send + Sync>,
 }
 
 impl Scene {
     pub(crate) async fn new() -> Self {
         let repo = Repo::builder(Box::new(MemoryStore::new())).build().unwrap();
+        let mut scene = Self::over_new(repo);
+        scene.start();
+        scene
+    }
+
+    /// A scene in a repo that has none yet; its mirror is not started.
+    pub(crate) fn over_new(repo: Repo) -> Self {
         let (home, trash) = (repo.create(), repo.create());
         home.change(None, |tx| folder::create(tx, "Home")).unwrap().unwrap();
         trash.change(None, |tx| folder::create(tx, "Trash")).unwrap().unwrap();
+        Self::over(repo, home, trash)
+    }
+
+    /// A scene whose folders are there; its mirror is not started.
+    pub(crate) fn over(repo: Repo, home: DocumentHandle, trash: DocumentHandle) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let mut scene = Self { repo, home, trash, mirror: None, scratch };
-        scene.start();
-        scene
+        let path = scratch.path().join("memory.sqlite");
+        let store = move || -> Box<dyn ChunkStore> {
+            Box::new(SqliteStore::open(&path, &SqliteOptions::default()).unwrap())
+        };
+        Self { repo, home, trash, mirror: None, scratch, store: Box::new(store) }
     }
 
     pub(crate) fn root(&self) -> PathBuf {
@@ -47,15 +63,12 @@ impl Scene {
     }
 
     pub(crate) fn try_start(&mut self, beginning: Beginning) -> Result<(), MirrorError> {
-        let path = self.scratch.path().join("memory.sqlite");
-        let store: Box<dyn ChunkStore> =
-            Box::new(SqliteStore::open(&path, &SqliteOptions::default()).unwrap());
         let options = MirrorOptions {
             repo: self.repo.clone(),
             folder: self.home.id().clone(),
             trash: Some(self.trash.id().clone()),
             directory: self.root(),
-            store,
+            store: (self.store)(),
             beginning,
             editor: None,
         };

@@ -43,6 +43,13 @@ struct InFlight {
     erased: BTreeMap<DocumentId, bool>,
 }
 
+/// How much of a document there was at a moment, to ask later whether the disk has that much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    changes: usize,
+    draft_version: u64,
+}
+
 /// What a batch does to one document.
 #[derive(Debug)]
 struct DocumentWrite {
@@ -76,6 +83,24 @@ impl Hub {
         self.saving.in_flight.is_none()
             && self.saving.dirty.is_empty()
             && self.saving.erased.is_empty()
+    }
+
+    /// How much of a document is in memory now.
+    pub fn extent(&self, document: &DocumentId) -> Option<Extent> {
+        let slot = self.slots.get(document)?;
+        let draft_version = slot.draft_version;
+        Some(Extent { changes: slot.document.change_count(), draft_version })
+    }
+
+    /// Whether that much of a document is on disk, whatever was written since.
+    pub fn is_on_disk(&self, document: &DocumentId, extent: Extent) -> bool {
+        let Some(slot) = self.slots.get(document) else { return true };
+        let heads = slot.disk.heads.iter();
+        // In the document's order a head of all that was written stands behind all else of it.
+        let written = heads.filter_map(|head| slot.document.position(head)).max();
+        let changes = written.map_or(0, |last| last + 1);
+        !slot.is_dirty()
+            || changes >= extent.changes && slot.disk.draft_version >= extent.draft_version
     }
 
     /// Why the last write failed, in words, while none has succeeded since.
