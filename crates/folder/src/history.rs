@@ -6,14 +6,17 @@ use rejoin_document::{ChangeHash, Document, TextUnit};
 use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
 use rejoin_notes::note::Note;
 
-use crate::memory::{HeldText, Taken, Version};
-use crate::planner::Twin;
+use crate::memory::{HeldText, NoteId, Taken, Version};
+use crate::planner::{SameFile, Twin};
 
 /// What a change says that was taken from a file.
 pub const FROM_FILE: &str = "Edited as a file";
 
 /// How many changes are looked back for a text that the note said once.
 const LOOK_BACK: usize = 256;
+
+/// Two notes that were made within so many seconds may be of the same file.
+const AT_ONCE: u64 = 600;
 
 /// How many of the last changes are also looked at in twos, as a machine that has just heard of
 /// another's changes has made none upon them yet.
@@ -78,6 +81,33 @@ pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Optio
         let changes = take_back(document, held, taken, &loser)?;
         Some(Twin { changes, is_shared: loser.is_shared })
     })
+}
+
+/// As [`History::same_file`](crate::planner::History::same_file).
+pub(crate) fn same_file(
+    (mine, my_document): (&NoteId, &Document),
+    (other, other_document): (&NoteId, &Document),
+) -> Option<SameFile> {
+    let (my_text, my_time) = made_of_file(my_document)?;
+    let (other_text, other_time) = made_of_file(other_document)?;
+    // Later, or with nothing in them, they are more likely two files.
+    if my_text.trim().is_empty() || my_time.abs_diff(other_time) > AT_ONCE {
+        return None;
+    }
+    let base = match said(other_document, &my_text) {
+        true => my_text,
+        false => Some(other_text).filter(|text| said(my_document, text))?,
+    };
+    Some(SameFile { mine_goes: (my_time, mine) > (other_time, other), base })
+}
+
+/// What a note said, and when, when it was made of a file.
+fn made_of_file(document: &Document) -> Option<(String, i64)> {
+    // An empty change comes before.
+    let mut first = (0..2).filter_map(|at| document.hash_at(at));
+    let made = first.find(|hash| is_from_file(document, hash))?;
+    let time = document.change_meta(&made)?.time;
+    Some((Note::text_at(document, &[made]).ok()?, time))
 }
 
 /// One of two changes that did the same.

@@ -147,6 +147,16 @@ impl Memory {
             Action::Rename { to: path, .. } | Action::Place { path, .. } => {
                 self.at(note, path, now).place(path, now);
             }
+            Action::Join { mine, path, .. } => {
+                if let Some(mut remembered) = self.notes.remove(mine) {
+                    remembered.place(path, now);
+                    for held in &mut remembered.texts {
+                        // They were versions of the other note.
+                        (held.version, held.taken) = (Version::default(), None);
+                    }
+                    self.notes.insert(note.clone(), remembered);
+                }
+            }
             Action::Trash { .. } => {
                 self.notes.remove(note);
             }

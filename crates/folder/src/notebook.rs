@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::file_path::safe_name;
 use crate::history::{self, FROM_FILE, version_of};
 use crate::memory::{HeldText, NoteId, ReviewMark, Taken, Version};
-use crate::planner::{History, NoteNow, Twin};
+use crate::planner::{History, NoteNow, SameFile, Twin};
 
 /// Who writes edits of files into notes that somebody else keeps open, as an app does: it knows of
 /// drafts, windows and undo.
@@ -577,6 +577,12 @@ impl History for Notebook {
 
     fn is_taken(&self, note: &NoteId, held: &HeldText, made: &ChangeSet) -> bool {
         self.look(note, |document| Some(history::is_taken(document, held, made))).unwrap_or(false)
+    }
+
+    fn same_file(&self, mine: &NoteId, other: &NoteId) -> Option<SameFile> {
+        // One document at a time can be looked at.
+        let other_document = self.look(other, |document| Some(document.clone()))?;
+        self.look(mine, |document| history::same_file((mine, document), (other, &other_document)))
     }
 
     fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {

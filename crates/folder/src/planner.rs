@@ -6,11 +6,13 @@
 
 mod edit;
 mod matching;
+mod same_file;
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rejoin_notes::change_set::ChangeSet;
+use same_file::{Files, Found};
 
 use crate::file_path::{FilePath, TRASH, same_name};
 use crate::file_text::{FileText, Form, LeftAlone};
@@ -56,9 +58,22 @@ pub trait History {
     /// made after that text.
     fn is_taken(&self, note: &NoteId, held: &HeldText, made: &ChangeSet) -> bool;
 
+    /// Whether two notes were made of the same file, `mine` here and `other` on another machine.
+    fn same_file(&self, mine: &NoteId, other: &NoteId) -> Option<SameFile>;
+
     /// What to take out of the note when an edit that was taken from its file has come on another way,
     /// too.
     fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin>;
+}
+
+/// Two notes that two machines have made of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SameFile {
+    /// Whether it is the note that was made here that goes. The other machine asks the same, and comes
+    /// to the other answer.
+    pub mine_goes: bool,
+    /// What both said once.
+    pub base: String,
 }
 
 /// An edit that came on two ways.
@@ -89,6 +104,10 @@ impl History for NoHistory {
 
     fn is_taken(&self, _: &NoteId, _: &HeldText, _: &ChangeSet) -> bool {
         false
+    }
+
+    fn same_file(&self, _: &NoteId, _: &NoteId) -> Option<SameFile> {
+        None
     }
 
     fn twin(&self, _: &NoteId, _: &HeldText, _: &Taken) -> Option<Twin> {
@@ -183,6 +202,18 @@ pub enum Action {
         /// What it says.
         read: FileText,
     },
+    /// Make a note's file that of another note, of which another machine made a note of its own, and put
+    /// the first one into the trash.
+    Join {
+        /// The note that stays.
+        note: NoteId,
+        /// The note that was made here.
+        mine: NoteId,
+        /// The file.
+        path: FilePath,
+        /// What only the note that goes says, for the other's text as it was planned with.
+        changes: ChangeSet,
+    },
     /// Put the note where its file was moved to.
     Place {
         /// The note.
@@ -211,6 +242,9 @@ pub enum Action {
 pub struct Plan {
     /// What to do.
     pub actions: Vec<Action>,
+    /// Those of them that are written for the first time, and may be the same as a file that is here: it
+    /// is too early to say.
+    pub doubtful: BTreeSet<NoteId>,
     /// Files that are no notes, and why.
     pub left_alone: BTreeMap<FilePath, LeftAlone>,
     /// How many files are gone, when these are too many to be believed; then nothing is done.
@@ -276,6 +310,7 @@ pub fn plan(
         plan_file(&pair, history, &mut taken, &mut plan.actions);
     }
     plan_departed(departed, memory, &matched, &mut taken, &mut plan.actions);
+    let mut here = None;
     for (note, now) in notes {
         let wanted = match memory.notes.get(note) {
             None => true,
@@ -283,6 +318,17 @@ pub fn plan(
             Some(remembered) => remembered.is_awaited || remembered.is_deleted && !now.is_trashed,
         };
         if wanted && !matched.files.contains_key(note) {
+            if !now.is_trashed && !memory.notes.contains_key(note) {
+                let here = here.get_or_insert_with(|| Files::new(disk, notes, memory, &matched));
+                match here.find(note, now, history) {
+                    Some(Found::Joins(action)) => {
+                        plan.actions.push(action);
+                        continue;
+                    }
+                    Some(Found::Waits) => drop(plan.doubtful.insert(note.clone())),
+                    None => {}
+                }
+            }
             let path = free_path(now, &mut taken);
             let form = memory.notes.get(note).map_or(Form::default(), |it| it.form);
             let text = FileText { text: now.text.clone(), form };

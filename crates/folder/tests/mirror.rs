@@ -7,9 +7,13 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{Scene, save_by_rename, type_into};
-use rejoin_folder::mirror::{Beginning, Paused};
+use rejoin_document::{ActorId, CommitOptions, Document};
+use rejoin_folder::mirror::{Beginning, FROM_FILE, Paused};
+use rejoin_notes::note::Note;
+use rejoin_repo::DocumentHandle;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_and_notes_follow_each_other() {
@@ -204,4 +208,63 @@ async fn what_waits_to_be_believed_is_not_forgotten_while_others_write() {
     scene.until_note(&trip, "# Trip\npack\n").await;
     scene.until_file(".trash/Old.md", "# Old\n").await;
     scene.until("the new note", |_| scene.note(&scene.home, "New").is_some()).await;
+}
+
+/// A note that another machine has made of a file, some seconds before now.
+fn made_elsewhere(scene: &Scene, text: &str, seconds: i64) -> DocumentHandle {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let time = i64::try_from(since.as_secs()).unwrap() - seconds;
+    let mut document = Document::new();
+    let mut tx = document.transaction(&ActorId::new(&[7; 16]));
+    Note::create(&mut tx, text).unwrap();
+    let message = Some(FROM_FILE.to_owned());
+    tx.commit(CommitOptions { message, time, author: None });
+    scene.repo.insert(document).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_whose_id_comes_late_is_joined_to_its_note() {
+    let scene = Scene::new().await;
+    // A file-sync tool brings a file that is another machine's note, long before that note.
+    let file = scene.root().join("Idea.md");
+    fs::write(&file, "# Idea\nwords\n").unwrap();
+    scene.until("a note of it", |_| scene.note(&scene.home, "Idea").is_some()).await;
+    let accident = scene.note(&scene.home, "Idea").unwrap();
+    fs::write(&file, "# Idea\nwords\nwritten here\n").unwrap();
+    scene.until_note(&accident, "# Idea\nwords\nwritten here\n").await;
+    scene.until_in_step().await;
+    let note = made_elsewhere(&scene, "# Idea\nwords\n", 5);
+    type_into(&note, 7, "typed there\n");
+    fs::write(scene.root().join(".rejoin/Idea.md"), note.id().to_string()).unwrap();
+    scene.list(&scene.home, &note, "Idea");
+    let both = "# Idea\ntyped there\nwords\nwritten here\n";
+    scene.until_note(&note, both).await;
+    scene.until_file("Idea.md", both).await;
+    scene.until_file(".trash/Idea.md", "# Idea\nwords\nwritten here\n").await;
+    scene.until_in_step().await;
+    let listed = scene.listed(&scene.home).entries;
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(scene.note(&scene.trash, "Idea").unwrap().id(), accident.id());
+    // What is written there is the note's from now on.
+    fs::write(&file, both.to_owned() + "and more\n").unwrap();
+    scene.until_note(&note, &(both.to_owned() + "and more\n")).await;
+    let id = fs::read_to_string(scene.root().join(".rejoin/Idea.md")).unwrap();
+    assert_eq!(id.trim(), note.id().to_string());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_note_that_another_machine_made_of_a_file_from_here_gets_no_second_file() {
+    let scene = Scene::new().await;
+    fs::write(scene.root().join("Idea.md"), "# Idea\nwords\n").unwrap();
+    scene.until("a note of it", |_| scene.note(&scene.home, "Idea").is_some()).await;
+    scene.until_in_step().await;
+    let note = made_elsewhere(&scene, "# Idea\nwords\n", -5);
+    scene.list(&scene.home, &note, "Idea");
+    scene.until("the other note", |status| !status.is_in_step).await;
+    // The other machine puts it into its trash.
+    scene.move_note(&note, &scene.home, &scene.trash, "Idea");
+    scene.until_file(".trash/Idea.md", "# Idea\nwords\n").await;
+    scene.until_in_step().await;
+    assert!(!scene.root().join("Idea 2.md").exists());
+    assert_eq!(fs::read_to_string(scene.root().join("Idea.md")).unwrap(), "# Idea\nwords\n");
 }

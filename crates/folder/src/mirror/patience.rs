@@ -17,6 +17,9 @@ const NEW: Duration = Duration::from_millis(600);
 const UNLISTED: Duration = Duration::from_secs(600);
 /// A note that is listed and not here yet is waited for so long.
 const LISTED: Duration = Duration::from_secs(24 * 3600);
+/// A note that another machine made of a file that is here, too, gets a file of its own after this, if
+/// that machine does not join them.
+const DOUBTFUL: Duration = Duration::from_secs(60);
 /// At the beginning, notes that are listed and not here may be those of files without ids.
 const ARRIVING: Duration = Duration::from_secs(60);
 
@@ -40,6 +43,7 @@ pub(super) enum Newcomer {
 pub(super) struct Patience {
     gone: BTreeMap<NoteId, Instant>,
     new: BTreeMap<FilePath, (Instant, Duration)>,
+    doubtful: BTreeMap<NoteId, Instant>,
 }
 
 impl Patience {
@@ -52,6 +56,7 @@ impl Patience {
     ) {
         let now = Instant::now();
         let old = std::mem::take(self);
+        let doubtful = std::mem::take(&mut plan.doubtful);
         plan.actions.retain(|action| match action {
             Action::Trash { note } | Action::Forget { note } => {
                 let since = old.gone.get(note).copied().unwrap_or(now);
@@ -76,6 +81,14 @@ impl Patience {
                 }
                 is_due
             }
+            Action::Write { note, .. } if doubtful.contains(note) => {
+                let since = old.doubtful.get(note).copied().unwrap_or(now);
+                let is_due = now - since >= DOUBTFUL;
+                if !is_due {
+                    self.doubtful.insert(note.clone(), since);
+                }
+                is_due
+            }
             _ => true,
         });
     }
@@ -83,6 +96,7 @@ impl Patience {
     /// When the first of it is believed.
     pub(super) fn until(&self) -> Option<Instant> {
         let gone = self.gone.values().map(|since| *since + GONE);
-        gone.chain(self.new.values().map(|(since, wait)| *since + *wait)).min()
+        let doubtful = self.doubtful.values().map(|since| *since + DOUBTFUL);
+        gone.chain(doubtful).chain(self.new.values().map(|(since, wait)| *since + *wait)).min()
     }
 }

@@ -404,6 +404,17 @@ impl Worker {
                 self.record(action, note, &self.now(note)?);
                 Ok(())
             }
+            Action::Join { note, mine, changes, .. } => {
+                let mut now = self.now(note)?;
+                now.version = self.notebook.edit(note, &now.text, changes)?;
+                self.notebook.place(mine, &[], true)?;
+                self.record(action, note, &now);
+                // Nothing is known of the file of the other one any more.
+                self.unsaved.insert(mine.clone());
+                self.show(mine);
+                self.new_files.push(note.clone());
+                Ok(())
+            }
             Action::Place { note, path, folders, is_trashed } => {
                 let folders = if *is_trashed { &[][..] } else { folders };
                 self.place(action, note, path, folders)

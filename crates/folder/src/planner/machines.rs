@@ -38,6 +38,11 @@ impl History for Machine {
         history::is_taken(&self.notes[note], held, made)
     }
 
+    fn same_file(&self, mine: &NoteId, other: &NoteId) -> Option<SameFile> {
+        let one = (mine, &self.notes[mine]);
+        history::same_file(one, (other, &self.notes[other]))
+    }
+
     fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {
         history::twin(&self.notes[note], held, taken)
     }

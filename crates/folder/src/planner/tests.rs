@@ -45,6 +45,7 @@ fn note_of(action: &Action) -> Option<&NoteId> {
         | Action::Write { note, .. }
         | Action::Rename { note, .. }
         | Action::Adopt { note, .. }
+        | Action::Join { note, .. }
         | Action::Place { note, .. }
         | Action::Trash { note }
         | Action::Forget { note } => Some(note),
@@ -165,6 +166,7 @@ impl World {
                 }
             }
             Action::Trash { .. } => self.notes.get_mut(&id).unwrap().is_trashed = true,
+            Action::Join { .. } => panic!("no two notes are of one file here"),
             Action::Create { .. }
             | Action::Adopt { .. }
             | Action::Anchor { .. }
