@@ -3,7 +3,7 @@
 pub(crate) mod columns;
 mod decoder;
 mod encoder;
-mod one_row;
+mod one_run;
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -251,9 +251,7 @@ impl Change {
     pub(crate) fn runs(&self) -> OpRuns<'_> {
         let bytes = &self.0.bytes[self.0.columns..self.0.extra];
         let actors = self.0.others.len() + 1;
-        if self.0.op_count == 1
-            && let Some(run) = one_row::read(bytes, actors as u32, self.0.start_op)
-        {
+        if let Some(run) = one_run::read(bytes, actors as u32, self.0.start_op) {
             return OpRuns::One(Some(run));
         }
         let mut reader = Reader::new(bytes);
@@ -407,11 +405,12 @@ impl ChangeParser {
     ) -> Result<u32, ChangeError> {
         let actors = header.others.len() + 1;
         if let Some(run) =
-            one_row::read(&bytes[header.columns..header.extra], actors as u32, header.start_op)
+            one_run::read(&bytes[header.columns..header.extra], actors as u32, header.start_op)
             && refers_to_all(&run, actors)
         {
+            let count = run.count();
             give(run);
-            return Ok(1);
+            return Ok(count);
         }
         // Where the author would stand among the sorted other actors.
         let author = header.others.partition_point(|other| *other < header.actor);

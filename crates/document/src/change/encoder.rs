@@ -6,7 +6,7 @@ use rejoin_columnar::{
     BooleanEncoder, ColumnSpec, Columns, DeltaEncoder, RleEncoder, ValueMeta, leb128,
 };
 
-use super::{columns as spec, decoder::STRING, one_row};
+use super::{columns as spec, decoder::STRING, one_run};
 use crate::{
     actor::Actors,
     change_hash::ChangeHash,
@@ -74,12 +74,15 @@ impl ChangeEncoder {
             write_prefixed(out, actors.get(other).as_bytes());
         }
         let mut first = runs.clone();
-        let is_written = match (first.next(), first.next()) {
-            (Some(run), None) => one_row::write(run.borrow(), local, out),
-            _ => false,
+        let written = match (first.next(), first.next()) {
+            (Some(run), None) => {
+                let run = run.borrow();
+                one_run::write(run, header.start_op, local, out).then(|| run.count())
+            }
+            _ => None,
         };
-        if is_written {
-            self.op_count = 1;
+        if let Some(count) = written {
+            self.op_count = count;
         } else {
             let mut counter = header.start_op;
             for run in runs {
