@@ -29,3 +29,8 @@ pub(crate) fn json(value: &Value) -> Result<()> {
 pub(crate) fn note(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr(), "{}", text.as_ref());
 }
+
+/// `1 note` or `2 notes`.
+pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

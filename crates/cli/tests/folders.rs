@@ -69,8 +69,8 @@ async fn a_folder_goes_to_a_server_and_comes_back() {
     assert_eq!(done.code, 0, "{done:?}");
     let link = done.out.trim();
     assert!(link.starts_with("automerge:"), "{done:?}");
-    assert!(done.err.contains("2 notes in 1 folders, 1 links adapted"), "{done:?}");
-    assert!(done.err.contains("1 files that are not Markdown"), "{done:?}");
+    assert!(done.err.contains("2 notes in 1 new folder, 1 link adapted"), "{done:?}");
+    assert!(done.err.contains("1 file that is not Markdown"), "{done:?}");
     assert!(done.err.contains("saved on the server"), "{done:?}");
 
     let done = desk.run(&["export", "back", "--folder", link, "--server", &url]);
@@ -154,7 +154,9 @@ async fn an_import_to_a_server_that_is_done_again_finds_the_notes_there() {
     save(&desk.path("notes/Work/Plan.md"), "# Plan\n[trip](../Trip.md)\n");
     let link = desk.ok(&["import", "notes", "--server", &url]);
     let again = ["import", "notes", "--server", &url, "--folder", link.trim()];
-    assert_eq!(desk.ok(&again).trim(), link.trim());
+    let done = desk.run(&again);
+    assert_eq!((done.code, done.out.trim()), (0, link.trim()), "{done:?}");
+    assert!(done.err.contains("2 notes were there already"), "{done:?}");
     desk.ok(&["export", "back", "--server", &url, "--folder", link.trim()]);
     let names = |directory: &str| {
         let entries = fs::read_dir(desk.path(directory)).unwrap();

@@ -128,10 +128,10 @@ pub fn import(
     let targets = Targets::new(&sources);
     let mut listing = Listing::read(&options.repo, &options.folder)?;
     for (done, source) in sources.iter().enumerate() {
-        let is_here = here.contains(&source.id);
-        if is_here && listing.lists(&source.id) {
-            report.known += 1;
-        } else {
+        let (is_here, is_listed) = (here.contains(&source.id), listing.lists(&source.id));
+        report.known += usize::from(is_listed);
+        // What is listed and not here may be with a server, or may not; then it is made again.
+        if !(is_here && is_listed) {
             let (text, links) = targets.adapt(source, &mut report.broken);
             report.links += links;
             let document =

@@ -3,7 +3,7 @@
 use super::network;
 use super::notes::NotesArguments;
 use crate::exit::Failure;
-use crate::output;
+use crate::output::{self, count};
 use crate::progress::Counter;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
@@ -70,8 +70,10 @@ impl Export {
         drop(counter);
         repo.shutdown().await;
         output::note(format!(
-            "{} notes in {} folders, {} links adapted",
-            report.notes, report.folders, report.links
+            "{} in {}, {} adapted",
+            count(report.notes, "note", "notes"),
+            count(report.folders, "folder", "folders"),
+            count(report.links, "link", "links")
         ));
         for name in &report.missing {
             output::note(format!("{name} could not be had"));

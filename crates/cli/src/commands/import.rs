@@ -3,7 +3,7 @@
 use super::network::{self, Arrived};
 use super::notes::{NotesArguments, title_of};
 use crate::exit::Failure;
-use crate::output;
+use crate::output::{self, count};
 use crate::progress::Counter;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -125,16 +125,18 @@ impl Import {
 
 fn tell(report: &ImportReport) {
     output::note(format!(
-        "{} notes in {} folders, {} links adapted",
-        report.notes.len() - report.known,
-        report.folders,
-        report.links
+        "{} in {}, {} adapted",
+        count(report.notes.len() - report.known, "note", "notes"),
+        count(report.folders, "new folder", "new folders"),
+        count(report.links, "link", "links")
     ));
     if report.known > 0 {
-        output::note(format!("{} were there already, from an earlier import", report.known));
+        let known = count(report.known, "note was", "notes were");
+        output::note(format!("{known} there already, from an earlier import"));
     }
     if report.others > 0 {
-        output::note(format!("{} files that are not Markdown were not taken in", report.others));
+        let others = count(report.others, "file that is", "files that are");
+        output::note(format!("{others} not Markdown, not taken in"));
     }
     for (path, reason) in &report.left_alone {
         output::note(format!("{path} was not taken in: {reason}"));

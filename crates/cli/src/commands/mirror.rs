@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use rejoin_folder::disk::{check_new, make};
 use rejoin_folder::mirror::{Beginning, MirrorOptions, MirrorStatus, Paused};
+use rejoin_repo::{ConnectionPhase, ConnectionStatus};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -59,21 +60,20 @@ impl Mirror {
         })?;
         output::note("mirroring; press Ctrl+C to stop");
         let mut status = mirror.status();
+        let mut connections = repo.watch_connections();
         let stop = tokio::signal::ctrl_c();
         tokio::pin!(stop);
-        let mut told = String::new();
+        let (mut told, mut server) = (String::new(), String::new());
         loop {
-            let now = in_words(&status.borrow_and_update());
-            if now != told && !now.is_empty() {
-                output::note(&now);
-                told = now;
-            }
+            tell(in_words(&status.borrow_and_update()), &mut told);
+            tell(connection_in_words(&connections.borrow_and_update()), &mut server);
             tokio::select! {
                 stopped = &mut stop => {
                     stopped?;
                     break;
                 }
                 changed = status.changed() => changed.context("the mirror has ended")?,
+                changed = connections.changed() => changed.context("the repo has ended")?,
             }
         }
         mirror.stop().await;
@@ -94,15 +94,37 @@ fn usual_data(directory: &Path) -> Result<PathBuf> {
     Ok(dirs.data_dir().join("mirrors").join(name))
 }
 
+/// Says what has changed since it was said.
+fn tell(now: String, told: &mut String) {
+    if now != *told && !now.is_empty() {
+        output::note(&now);
+        *told = now;
+    }
+}
+
+/// How the server is; nothing while that is being found out.
+fn connection_in_words(connections: &[ConnectionStatus]) -> String {
+    let Some(server) = connections.first() else { return String::new() };
+    match (server.phase, &server.last_error) {
+        (ConnectionPhase::Connected, _) => format!("connected to {}", server.address),
+        (_, Some(reason)) => format!("{reason}; it is tried again"),
+        _ => String::new(),
+    }
+}
+
 fn in_words(status: &MirrorStatus) -> String {
     let mut words = Vec::new();
     if status.is_in_step {
-        words.push(format!("{} notes are the same as their files", status.notes));
+        words.push(match status.notes {
+            1 => "1 note is the same as its file".to_owned(),
+            count => format!("{count} notes are the same as their files"),
+        });
     }
     match &status.paused {
         Some(Paused::Vanished) => words.push("the directory is not there; waiting for it".to_owned()),
         Some(Paused::ManyGone(count)) => words.push(format!(
-            "{count} files are gone at once; nothing is deleted. Put them back, or delete fewer at a time"
+            "{count} files are gone at once; nothing is deleted. Put them back, or delete fewer at a time, \
+             or start with --anew, which writes them again"
         )),
         Some(Paused::Waiting) => words.push("waiting for the folder to arrive".to_owned()),
         None => {}

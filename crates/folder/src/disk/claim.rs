@@ -70,15 +70,17 @@ pub fn check_new(root: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Makes a directory that is to be mirrored, when it is not there, and tries whether it can be written.
+/// Makes a directory that is to be mirrored, when it is not there, and tries whether it can be written
+/// and all of it be read.
 ///
 /// # Errors
 ///
-/// When it cannot be made or written.
+/// When it cannot.
 pub fn make(root: &Path) -> Result<(), FolderError> {
     let failed = |error| FolderError::Io { path: root.to_owned(), error };
     fs::create_dir_all(root).map_err(failed)?;
-    tempfile::tempfile_in(root).map(drop).map_err(failed)
+    tempfile::tempfile_in(root).map_err(failed)?;
+    super::walk(root).map(drop)
 }
 
 /// Whether a directory can be read as a whole: nobody mirrors it now.
