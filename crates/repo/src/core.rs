@@ -33,6 +33,11 @@ pub(crate) struct State {
     pub(crate) storage: mpsc::Sender<StorageRequest>,
     /// When the timer task will wake.
     armed: Option<Duration>,
+    /// When the storage thread will look whether a write is due; none while it sleeps until it is
+    /// told something.
+    storage_looks_at: Option<Duration>,
+    /// Nobody sees to writes any more; what is due for them fails in the timer task.
+    storage_has_ended: bool,
 }
 
 impl Core {
@@ -49,6 +54,9 @@ impl Core {
                 actors: HashMap::new(),
                 storage,
                 armed: None,
+                // It looks before it sleeps for the first time.
+                storage_looks_at: Some(Duration::ZERO),
+                storage_has_ended: false,
             }),
             options,
             runtime: tokio::runtime::Handle::current(),
@@ -66,13 +74,30 @@ impl Core {
         let now = self.now();
         let result = act(&mut state, now);
         self.perform(&mut state, now);
-        if let Some(next) = state.hub.next_wakeup()
+        state.wake_storage();
+        if let Some(next) = state.next_wakeup()
             && state.armed.is_none_or(|armed| next < armed)
         {
             state.armed = Some(next);
             self.earlier.notify_one();
         }
         result
+    }
+
+    /// Tells the hub what the storage thread found, in that thread: it looks at the clock itself
+    /// before it sleeps again.
+    pub(crate) fn handle_in_storage_thread(self: &Arc<Self>, event: Event) {
+        self.with(|state, now| {
+            state.storage_looks_at = Some(Duration::ZERO);
+            state.hub.handle(event, now);
+        });
+    }
+
+    /// How long the storage thread may sleep; none when until it is told something.
+    pub(crate) fn until_next_write(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        state.storage_looks_at = state.hub.next_write();
+        state.storage_looks_at.map(|at| at.saturating_sub(self.begun.elapsed()))
     }
 
     /// Tells the hub what happened, and performs the effects.
@@ -135,6 +160,25 @@ impl State {
             Ok(result)
         })
     }
+
+    /// When the timer task has to wake. The storage thread sees to writes itself: it has to wake
+    /// for them anyway, and waking a thread costs more than most of what it then does.
+    fn next_wakeup(&self) -> Option<Duration> {
+        match self.storage_has_ended {
+            true => self.hub.next_wakeup(),
+            false => self.hub.next_wakeup_besides_writes(),
+        }
+    }
+
+    /// Tells the storage thread when a write is due before it would look.
+    fn wake_storage(&mut self) {
+        if let Some(next) = self.hub.next_write()
+            && self.storage_looks_at.is_none_or(|at| next < at)
+        {
+            self.storage_looks_at = Some(next);
+            self.storage_has_ended = self.storage.send(StorageRequest::WriteDue).is_err();
+        }
+    }
 }
 
 impl Drop for Core {
@@ -149,7 +193,7 @@ async fn keep_time(core: Weak<Core>) {
         let (sleep, earlier) = {
             let Some(core) = core.upgrade() else { return };
             let mut state = core.lock();
-            state.armed = state.hub.next_wakeup();
+            state.armed = state.next_wakeup();
             let longest = Duration::from_secs(3600);
             let sleep = state.armed.map_or(longest, |at| at.saturating_sub(core.begun.elapsed()));
             (sleep, core.earlier.clone())

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Weak, mpsc},
+    sync::{
+        Arc, Weak,
+        mpsc::{self, RecvTimeoutError},
+    },
 };
 
 use rejoin_storage::{Batch, ChunkStore, KeyPrefix, StorageKey, StoreError};
@@ -32,6 +35,8 @@ pub(crate) enum StorageRequest {
         document: DocumentId,
         answer: oneshot::Sender<Result<u64, String>>,
     },
+    /// A write is due before the time at which the thread would have looked.
+    WriteDue,
     /// Answered when everything before it is done.
     Barrier {
         answer: oneshot::Sender<()>,
@@ -44,7 +49,7 @@ impl StorageRequest {
         match self {
             Self::Load { load, .. } => Some(Event::Loaded { load, result: Err(reason.into()) }),
             Self::Write { write, .. } => Some(Event::Written { write, result: Err(reason.into()) }),
-            Self::List { .. } | Self::Measure { .. } | Self::Barrier { .. } => None,
+            Self::List { .. } | Self::Measure { .. } | Self::Barrier { .. } | Self::WriteDue => None,
         }
     }
 }
@@ -83,8 +88,9 @@ impl StorageThread {
     }
 
     fn run(mut self, requests: mpsc::Receiver<StorageRequest>) {
-        while let Ok(request) = requests.recv() {
+        while let Some(request) = self.next(&requests) {
             match request {
+                StorageRequest::WriteDue => {}
                 StorageRequest::Load { load, document } => self.load(load, document),
                 StorageRequest::Write { write, batch } => {
                     let result = self.write(&batch).map_err(|error| error.to_string());
@@ -107,9 +113,29 @@ impl StorageThread {
         }
     }
 
+    /// The next request; begins the writes that become due meanwhile. None when nobody can send
+    /// any more.
+    fn next(&self, requests: &mpsc::Receiver<StorageRequest>) -> Option<StorageRequest> {
+        loop {
+            let Some(wait) = self.core.upgrade().and_then(|core| core.until_next_write()) else {
+                return requests.recv().ok();
+            };
+            // What is due goes before what came later, however much comes.
+            if wait.is_zero() {
+                self.answer(Event::Tick);
+                continue;
+            }
+            match requests.recv_timeout(wait) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
     fn answer(&self, event: Event) {
         if let Some(core) = self.core.upgrade() {
-            core.handle(event);
+            core.handle_in_storage_thread(event);
         }
     }
 

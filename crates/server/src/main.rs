@@ -7,6 +7,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
+/// Gives memory back, and a wake-up that finds everything cold touches less of it.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long saving may take at the end before the program gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -17,8 +22,7 @@ fn main() -> ExitCode {
         let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{error:#}\n"));
         return ExitCode::from(2);
     }
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(usize::from(arguments.threads)).enable_all().build();
+    let runtime = runtime(usize::from(arguments.threads));
     let result = runtime.context("no runtime").and_then(|runtime| runtime.block_on(run(arguments)));
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -31,6 +35,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// One thread serves by itself: those of a pool look for work of each other before they sleep, and
+/// at human rates nearly all time goes into falling asleep and waking.
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if threads > 1 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
 }
 
 /// Runs until a signal comes; true when everything was saved.

@@ -195,6 +195,17 @@ impl Hub {
         self.timers.next()
     }
 
+    /// When the next write begins, if one is due: the part of [`Hub::next_wakeup`] that whoever
+    /// writes may see to itself, so that a write costs one wake-up instead of three.
+    pub fn next_write(&self) -> Option<Duration> {
+        self.timers.time_of(&Timer::Save)
+    }
+
+    /// [`Hub::next_wakeup`] for everything but [`Hub::next_write`].
+    pub fn next_wakeup_besides_writes(&self) -> Option<Duration> {
+        self.timers.next_besides(&Timer::Save)
+    }
+
     /// The name of this process among its peers.
     pub fn peer(&self) -> &PeerId {
         &self.options.peer

@@ -204,9 +204,9 @@ impl Hub {
                 if had_failed {
                     self.status_changed.extend(self.slots.keys().cloned());
                 }
-                if !self.is_saved() {
-                    self.schedule_write(now);
-                }
+                // Whoever writes looks once more after this, so that the edits of people who go on
+                // typing need not wake it: the next batch is begun by the clock alone.
+                self.schedule_write(now);
             }
             Err(reason) => {
                 self.saving.error = Some(reason);

@@ -70,6 +70,15 @@ impl Timers {
         self.by_time.first().map(|(at, _)| *at)
     }
 
+    /// When the next purpose but this one is due.
+    pub(super) fn next_besides(&self, other: &Timer) -> Option<Duration> {
+        self.by_time.iter().find(|(_, timer)| timer != other).map(|(at, _)| *at)
+    }
+
+    pub(super) fn time_of(&self, timer: &Timer) -> Option<Duration> {
+        self.times.get(timer).copied()
+    }
+
     /// Takes one purpose that is due.
     pub(super) fn pop_due(&mut self, now: Duration) -> Option<Timer> {
         let (at, _) = self.by_time.first()?;
@@ -94,6 +103,9 @@ mod tests {
         timers.set(Timer::Save, 3 * second);
         timers.set_if_unset(Timer::Save, second);
         assert_eq!(timers.next(), Some(2 * second));
+        assert_eq!(timers.time_of(&Timer::Save), Some(3 * second));
+        assert_eq!(timers.next_besides(&Timer::SyncStates), Some(3 * second));
+        assert_eq!(timers.next_besides(&Timer::Save), Some(2 * second));
         assert_eq!(timers.pop_due(second), None);
         assert_eq!(timers.pop_due(9 * second), Some(Timer::SyncStates));
         assert_eq!(timers.pop_due(9 * second), Some(Timer::Save));
