@@ -272,7 +272,8 @@ impl Repo {
         self.core.handle(Event::NetworkReturned);
     }
 
-    /// Why the last write to the disk failed, while none has succeeded since.
+    /// Why the last write to the disk failed, while none has succeeded since, or else why there is
+    /// a document that cannot be written.
     pub fn storage_error(&self) -> Option<String> {
         self.core.look(|state| state.hub.storage_error().map(str::to_owned))
     }
@@ -297,9 +298,9 @@ impl Repo {
             if asked.is_err() || passed.await.is_err() {
                 return false;
             }
-            let (is_saved, failed) =
-                self.core.look(|state| (state.hub.is_saved(), state.hub.storage_error().is_some()));
-            if is_saved || failed {
+            let (is_saved, has_given_up) =
+                self.core.look(|state| (state.hub.is_saved(), state.hub.is_pausing_to_write()));
+            if is_saved || has_given_up {
                 return is_saved;
             }
             self.core.with(|state, now| state.hub.flush_all(now));

@@ -49,7 +49,9 @@ impl StorageRequest {
         match self {
             Self::Load { load, .. } => Some(Event::Loaded { load, result: Err(reason.into()) }),
             Self::Write { write, .. } => Some(Event::Written { write, result: Err(reason.into()) }),
-            Self::List { .. } | Self::Measure { .. } | Self::Barrier { .. } | Self::WriteDue => None,
+            Self::List { .. } | Self::Measure { .. } | Self::Barrier { .. } | Self::WriteDue => {
+                None
+            }
         }
     }
 }

@@ -87,6 +87,32 @@ async fn a_full_disk_is_said_and_writing_goes_on_when_there_is_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_does_not_fit_keeps_no_other_off_a_full_disk() {
+    let store = Shared(Arc::new(Mutex::new(FaultyStore::new(1))));
+    let repo = Repo::builder(Box::new(store.clone())).build().unwrap();
+    let notes: Vec<_> = (0..10).map(|_| repo.create()).collect();
+    for note in &notes {
+        note.saved().await.unwrap();
+    }
+    let size = store.0.lock().unwrap().size(&KeyPrefix::all()).unwrap();
+    store.0.lock().unwrap().limit(Some(size + 4000));
+
+    // However well this is compressed, it stays larger than the room that is left.
+    let large: String = (0..500).map(|_| uuid::Uuid::new_v4().to_string()).collect();
+    notes[3].change(None, |tx| tx.put(ObjId::ROOT, "large", large.as_str())).unwrap().unwrap();
+    for note in &notes {
+        put(note, "small", 1);
+    }
+    for (number, note) in notes.iter().enumerate().filter(|(number, _)| *number != 3) {
+        until(note, "a small one is saved", |status| status.disk.is_all).await;
+        assert_eq!(note.status().unwrap().disk.error, None, "{number}");
+    }
+    until(&notes[3], "the large one says so", |status| status.disk.error.is_some()).await;
+    assert!(repo.storage_error().is_some());
+    assert!(!repo.shutdown().await, "not everything is saved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_called_saved_survives_the_end_of_the_machine() {
     let store = Shared(Arc::new(Mutex::new(FaultyStore::new(2))));
     let first = Repo::builder(Box::new(store.clone())).build().unwrap();

@@ -225,7 +225,7 @@ impl Hub {
 
     /// Where a document is: in memory, on disk, with whom.
     pub fn status(&self, document: &DocumentId) -> Option<DocumentStatus> {
-        self.slots.get(document).map(|slot| self.status_of(slot))
+        self.slots.get(document).map(|slot| self.status_of(document, slot))
     }
 
     fn decided(&mut self, document: &DocumentId, decision: Decision) {

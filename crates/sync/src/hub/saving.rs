@@ -1,7 +1,7 @@
 //! When and what to write: group commits, compaction, sync states, and what leaves memory.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -19,6 +19,8 @@ const SOON: Duration = Duration::from_millis(5);
 const STATES_EVERY: Duration = Duration::from_secs(10);
 /// A batch takes no further documents beyond this.
 const MAX_BATCH_BYTES: usize = 16 << 20;
+/// When so many documents in a row could not be written one by one, it is the disk and not they.
+const LONE_FAILURES: usize = 3;
 /// Incremental chunks below this are not worth a snapshot.
 const MIN_COMPACTION_BYTES: usize = 32 << 10;
 
@@ -32,8 +34,21 @@ pub(super) struct Saving {
     in_flight: Option<InFlight>,
     last_start: Option<Duration>,
     backoff: Backoff,
+    /// Documents that could not be written even alone, and why. They are tried again one by one,
+    /// so that a document for which there is no room keeps no other off the disk.
+    refused: VecDeque<(DocumentId, String)>,
+    /// When the first of those is tried again.
+    retry_at: Duration,
+    /// How many documents a batch may take: fewer after one that failed, until all get through.
+    limit: Option<usize>,
+    /// Batches of one document that failed in a row.
+    lone_failures: usize,
+    /// The last erasing failed, so that the next batch is one of documents.
+    erasing_failed: bool,
+    /// The last write failed, and the next waits for a pause.
+    is_pausing: bool,
     /// Why the last write failed, while none has succeeded since.
-    pub(super) error: Option<String>,
+    error: Option<String>,
 }
 
 #[derive(Debug)]
@@ -41,6 +56,32 @@ struct InFlight {
     write: WriteId,
     documents: Vec<DocumentWrite>,
     erased: BTreeMap<DocumentId, bool>,
+    /// A document that had been refused, alone.
+    is_retry: bool,
+}
+
+impl Saving {
+    /// Why the document, or any, could not be written the last time.
+    pub(super) fn error_of(&self, document: &DocumentId) -> Option<&str> {
+        let refused = self.refused.iter().find(|(refused, _)| refused == document);
+        refused.map(|(_, reason)| reason.as_str()).or(self.error.as_deref())
+    }
+
+    fn has_work(&self) -> bool {
+        !self.dirty.is_empty() || !self.erased.is_empty()
+    }
+
+    /// Takes the documents of the next batch out of those that are to be written.
+    fn next_documents(&mut self, now: Duration) -> (Vec<DocumentId>, bool) {
+        if self.retry_at <= now
+            && let Some((document, _)) = self.refused.pop_front()
+        {
+            return (vec![document], true);
+        }
+        let count = self.limit.unwrap_or(usize::MAX);
+        let documents = std::iter::from_fn(|| self.dirty.pop_first()).take(count).collect();
+        (documents, false)
+    }
 }
 
 /// How much of a document there was at a moment, to ask later whether the disk has that much.
@@ -75,14 +116,15 @@ impl Hub {
         }
         self.note_sync_states(now);
         self.timers.clear(&Timer::Save);
+        if !self.saving.has_work() {
+            self.saving.retry_at = now.elapsed;
+        }
         self.start_write(now);
     }
 
     /// Whether everything that is in memory is on disk as well.
     pub fn is_saved(&self) -> bool {
-        self.saving.in_flight.is_none()
-            && self.saving.dirty.is_empty()
-            && self.saving.erased.is_empty()
+        self.saving.in_flight.is_none() && !self.saving.has_work() && self.saving.refused.is_empty()
     }
 
     /// How much of a document is in memory now.
@@ -103,29 +145,45 @@ impl Hub {
             || changes >= extent.changes && slot.disk.draft_version >= extent.draft_version
     }
 
-    /// Why the last write failed, in words, while none has succeeded since.
+    /// Whether the last write failed and nothing else is tried before a pause.
+    pub fn is_pausing_to_write(&self) -> bool {
+        self.saving.in_flight.is_none() && self.saving.is_pausing
+    }
+
+    /// Why the last write failed, in words, while none has succeeded since, or else why there is a
+    /// document that cannot be written.
     pub fn storage_error(&self) -> Option<&str> {
-        self.saving.error.as_deref()
+        let refused = self.saving.refused.front().map(|(_, reason)| reason.as_str());
+        self.saving.error.as_deref().or(refused)
     }
 
     /// Something of the document is not on disk.
     pub(super) fn needs_saving(&mut self, document: &DocumentId, now: Now) {
-        self.saving.dirty.insert(document.clone());
-        self.schedule_write(now);
+        // A document that was refused has its own time.
+        if self.saving.refused.iter().all(|(refused, _)| refused != document) {
+            self.saving.dirty.insert(document.clone());
+            self.schedule_write(now);
+        }
     }
 
     /// Everything that is stored of the document goes; `noted` keeps a note that it was deleted.
     pub(super) fn needs_erasing(&mut self, document: &DocumentId, noted: bool, now: Now) {
         self.saving.dirty.remove(document);
+        self.saving.refused.retain(|(refused, _)| refused != document);
         self.saving.erased.insert(document.clone(), noted);
         self.schedule_write(now);
     }
 
     fn schedule_write(&mut self, now: Now) {
-        if self.saving.in_flight.is_none() {
-            let soon = now.elapsed + SOON;
-            let at = self.saving.last_start.map_or(soon, |last| soon.max(last + GROUP));
-            self.timers.set_if_unset(Timer::Save, at);
+        let soon = now.elapsed + SOON;
+        let at = self.saving.last_start.map_or(soon, |last| soon.max(last + GROUP));
+        let is_failing = self.saving.lone_failures >= LONE_FAILURES;
+        // The timer may be one for documents that were refused: others need not wait for those.
+        let is_early_enough = |time| is_failing || time <= at;
+        if self.saving.in_flight.is_none()
+            && !self.timers.time_of(&Timer::Save).is_some_and(is_early_enough)
+        {
+            self.timers.set(Timer::Save, at);
         }
     }
 
@@ -163,17 +221,30 @@ impl Hub {
         }
         let mut batch = WriteBatch::default();
         let mut documents = Vec::new();
-        let mut bytes = 0;
-        while bytes < MAX_BATCH_BYTES
-            && let Some(document) = self.saving.dirty.pop_first()
-        {
-            if let Some(slot) = self.slots.get(&document) {
-                let write = write_of(&document, slot, &mut batch);
-                bytes += write.added.as_ref().map_or(0, |(_, length)| *length);
-                documents.push(write);
+        let mut erased = BTreeMap::new();
+        let mut is_retry = false;
+        // After a failure, what goes goes alone: there is room for it on any disk.
+        let erases_alone = self.saving.limit.is_some()
+            && (!self.saving.erasing_failed || self.saving.dirty.is_empty());
+        if !(erases_alone && !self.saving.erased.is_empty()) {
+            let (chosen, of_refused) = self.saving.next_documents(now.elapsed);
+            is_retry = of_refused;
+            let mut chosen = chosen.into_iter();
+            let mut bytes = 0;
+            while bytes < MAX_BATCH_BYTES
+                && let Some(document) = chosen.next()
+            {
+                if let Some(slot) = self.slots.get(&document) {
+                    let write = write_of(&document, slot, &mut batch);
+                    bytes += write.added.as_ref().map_or(0, |(_, length)| *length);
+                    documents.push(write);
+                }
             }
+            self.saving.dirty.extend(chosen);
         }
-        let erased = std::mem::take(&mut self.saving.erased);
+        if erases_alone || self.saving.limit.is_none() && !is_retry {
+            erased = std::mem::take(&mut self.saving.erased);
+        }
         for (document, noted) in &erased {
             batch.erased.push(document.clone());
             if *noted {
@@ -181,11 +252,15 @@ impl Hub {
             }
         }
         if batch.is_empty() {
+            if !self.saving.refused.is_empty() {
+                self.timers.set(Timer::Save, self.saving.retry_at.max(now.elapsed));
+            }
             return;
         }
         let write = WriteId(self.take_id());
-        self.saving.in_flight = Some(InFlight { write, documents, erased });
+        self.saving.in_flight = Some(InFlight { write, documents, erased, is_retry });
         self.saving.last_start = Some(now.elapsed);
+        self.saving.is_pausing = false;
         self.effects.push(Effect::Write { write, batch });
     }
 
@@ -195,31 +270,80 @@ impl Hub {
             return;
         };
         match result {
-            Ok(()) => {
-                let had_failed = self.saving.error.take().is_some();
-                self.saving.backoff.succeeded();
-                for written in in_flight.documents {
-                    self.document_written(written, now);
-                }
-                if had_failed {
-                    self.status_changed.extend(self.slots.keys().cloned());
-                }
-                // Whoever writes looks once more after this, so that the edits of people who go on
-                // typing need not wake it: the next batch is begun by the clock alone.
-                self.schedule_write(now);
+            Ok(()) => self.write_succeeded(in_flight, now),
+            Err(reason) => self.write_failed(in_flight, reason, now),
+        }
+    }
+
+    fn write_succeeded(&mut self, in_flight: InFlight, now: Now) {
+        let saving = &mut self.saving;
+        let had_failed = saving.error.take().is_some();
+        saving.lone_failures = 0;
+        saving.erasing_failed = false;
+        saving.limit = saving.limit.filter(|limit| *limit < saving.dirty.len()).map(|n| 2 * n);
+        if in_flight.is_retry {
+            // There is room again: the others of those follow at once.
+            saving.retry_at = now.elapsed;
+        }
+        if saving.refused.is_empty() {
+            saving.backoff.succeeded();
+        }
+        for written in in_flight.documents {
+            self.document_written(written, now);
+        }
+        if had_failed {
+            self.status_changed.extend(self.slots.keys().cloned());
+        }
+        // Whoever writes looks once more after this, so that the edits of people who go on typing
+        // need not wake it: the next batch is begun by the clock alone.
+        self.schedule_write(now);
+    }
+
+    /// A batch that fails is cut in half until the documents are found that cannot be written.
+    fn write_failed(&mut self, in_flight: InFlight, reason: String, now: Now) {
+        let InFlight { documents, erased, is_retry, .. } = in_flight;
+        let saving = &mut self.saving;
+        let is_lone = documents.len() == 1 && erased.is_empty();
+        saving.erasing_failed = documents.is_empty();
+        if !documents.is_empty() && !is_retry {
+            saving.limit = Some((documents.len() / 2).max(1));
+            saving.lone_failures += usize::from(is_lone);
+        }
+        // As long as it may be one document's fault, no other is told of an error: it may be saved
+        // the next moment.
+        if saving.erasing_failed || saving.lone_failures >= LONE_FAILURES {
+            saving.error = Some(reason.clone());
+        }
+        // What was decided since then holds.
+        let later = std::mem::replace(&mut saving.erased, erased);
+        saving.erased.extend(later);
+        for DocumentWrite { document, .. } in documents {
+            if saving.erased.contains_key(&document) {
+                continue;
             }
-            Err(reason) => {
-                self.saving.error = Some(reason);
-                // What was decided since then holds.
-                let later = std::mem::replace(&mut self.saving.erased, in_flight.erased);
-                self.saving.erased.extend(later);
-                let documents = in_flight.documents.into_iter().map(|write| write.document);
-                self.saving.dirty.extend(documents);
-                let pause = self.saving.backoff.failed(self.random.next());
-                self.timers.set(Timer::Save, now.elapsed + pause);
-                self.status_changed.extend(self.slots.keys().cloned());
+            if is_lone {
+                saving.dirty.remove(&document);
+                saving.refused.push_back((document, reason.clone()));
+            } else {
+                saving.dirty.insert(document);
             }
         }
+        let goes_on = match (saving.erasing_failed, is_retry) {
+            (true, _) => !saving.dirty.is_empty(),
+            (false, true) => saving.has_work(),
+            (false, false) => saving.has_work() && saving.lone_failures < LONE_FAILURES,
+        };
+        saving.is_pausing = !goes_on;
+        let mut at = now.elapsed + SOON;
+        if is_lone || !goes_on {
+            let pause = saving.backoff.failed(self.random.next());
+            saving.retry_at = now.elapsed + pause;
+            if !goes_on {
+                at = saving.retry_at;
+            }
+        }
+        self.timers.set(Timer::Save, at);
+        self.status_changed.extend(self.slots.keys().cloned());
     }
 
     fn document_written(&mut self, written: DocumentWrite, now: Now) {

@@ -106,10 +106,10 @@ impl Hub {
     /// The status for those who watch, if anybody does.
     pub(super) fn watched_status(&self, document: &DocumentId) -> Option<DocumentStatus> {
         let slot = self.slots.get(document).filter(|slot| slot.watchers > 0)?;
-        Some(self.status_of(slot))
+        Some(self.status_of(document, slot))
     }
 
-    pub(super) fn status_of(&self, slot: &Slot) -> DocumentStatus {
+    pub(super) fn status_of(&self, document: &DocumentId, slot: &Slot) -> DocumentStatus {
         let heads = slot.heads();
         let peers = slot.sessions.keys().filter_map(|id| self.peer_status(slot, *id)).collect();
         let servers = slot.durable.iter().map(|(storage_id, report)| ServerStatus {
@@ -126,7 +126,11 @@ impl Hub {
                 heads: slot.disk.heads.clone(),
                 is_all: !slot.is_dirty(),
                 at: slot.disk.at,
-                error: self.saving.error.clone().or_else(|| slot.load_error.clone()),
+                error: self
+                    .saving
+                    .error_of(document)
+                    .map(str::to_owned)
+                    .or_else(|| slot.load_error.clone()),
                 unread_chunks: slot.disk.unread,
             },
             is_held_back: slot.publisher.is_holding(),

@@ -18,7 +18,11 @@ pub(crate) struct Machine {
     /// Frames are taken and not reported as sent.
     pub(crate) is_socket_busy: bool,
     pub(crate) disk_error: Option<&'static str>,
+    /// Batches in which something of one of these is put fail.
+    pub(crate) refuses: Vec<DocumentId>,
     pub(crate) writes: usize,
+    /// Batches that failed.
+    pub(crate) failed_writes: usize,
     /// Reads and writes wait until the test lets them go on.
     pub(crate) is_disk_slow: bool,
     waiting: Vec<DiskRequest>,
@@ -87,7 +91,9 @@ impl Net {
             told: Vec::new(),
             is_socket_busy: false,
             disk_error: None,
+            refuses: Vec::new(),
             writes: 0,
+            failed_writes: 0,
             is_disk_slow: false,
             waiting: Vec::new(),
             unsent: Vec::new(),
@@ -294,8 +300,14 @@ impl Machine {
                 Event::Loaded { load, result }
             }
             DiskRequest::Write(write, batch) => {
-                let result = match self.disk_error {
-                    Some(error) => Err(error.to_owned()),
+                let is_refused =
+                    batch.puts.iter().any(|(key, _)| self.refuses.contains(&key.document));
+                let error = is_refused.then_some("does not fit").or(self.disk_error);
+                let result = match error {
+                    Some(error) => {
+                        self.failed_writes += 1;
+                        Err(error.to_owned())
+                    }
                     None => {
                         self.writes += 1;
                         self.apply(batch);

@@ -68,6 +68,88 @@ fn a_failed_write_is_said_and_tried_again() {
 }
 
 #[test]
+fn a_document_that_cannot_be_written_keeps_no_other_off_the_disk() {
+    let mut net = Net::new();
+    let machine = net.add(options("alone"), ShareAll);
+    let documents: Vec<_> = (1..=20).map(id).collect();
+    let poison = [id(7), id(8)];
+    for document in &documents {
+        net.create(machine, document, "a");
+    }
+    net.advance(Duration::from_secs(1));
+    net.machines[machine].refuses = poison.to_vec();
+    for document in &documents {
+        net.type_into(machine, document, "b");
+    }
+    let is_saved = |net: &Net, document| net.status(machine, document).disk.is_all;
+    net.advance(Duration::from_secs(3));
+    for document in &documents {
+        let status = net.status(machine, document).disk;
+        let error = poison.contains(document).then_some("does not fit");
+        assert_eq!((status.is_all, status.error.as_deref()), (error.is_none(), error));
+    }
+    assert_eq!(net.machines[machine].hub.storage_error(), Some("does not fit"));
+    // What is written from now on does not wait for it, and it is not tried all the time.
+    let before = net.machines[machine].failed_writes;
+    for _ in 0..60 {
+        for document in documents.iter().filter(|document| !poison.contains(document)) {
+            net.type_into(machine, document, "c");
+        }
+        net.advance(Duration::from_millis(200));
+        assert!(documents.iter().all(|id| poison.contains(id) || is_saved(&net, id)));
+        net.type_into(machine, &id(7), "c");
+        net.advance(Duration::from_secs(1));
+    }
+    let failed = net.machines[machine].failed_writes - before;
+    assert!((2..40).contains(&failed), "{failed} attempts");
+    net.machines[machine].refuses.clear();
+    net.advance(Duration::from_secs(31));
+    assert!(documents.iter().all(|document| is_saved(&net, document)));
+    assert!(net.machines[machine].hub.is_saved());
+    assert_eq!(net.machines[machine].hub.storage_error(), None);
+}
+
+#[test]
+fn an_orderly_end_saves_all_but_what_cannot_be_written() {
+    let mut net = Net::new();
+    let machine = net.add(options("alone"), ShareAll);
+    for document in (1..=20).map(id) {
+        net.create(machine, &document, "a");
+    }
+    net.machines[machine].refuses = vec![id(7)];
+    net.act(machine, |hub, now| hub.flush_all(now));
+    let mut rounds = 0;
+    while !net.machines[machine].hub.is_pausing_to_write() {
+        net.act(machine, |hub, now| hub.flush_all(now));
+        rounds += 1;
+        assert!(rounds < 50);
+    }
+    assert!(!net.machines[machine].hub.is_saved());
+    for document in (1..=20).map(id) {
+        assert_eq!(net.status(machine, &document).disk.is_all, document != id(7));
+    }
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_not_asked_for_each_document() {
+    let mut net = Net::new();
+    let machine = net.add(options("alone"), ShareAll);
+    net.machines[machine].disk_error = Some("no room left");
+    let documents: Vec<_> = (1..=200).map(id).collect();
+    for document in &documents {
+        net.create(machine, document, "a");
+    }
+    net.advance(Duration::from_secs(600));
+    let failed = net.machines[machine].failed_writes;
+    assert!((20..120).contains(&failed), "{failed} attempts in ten minutes");
+    net.machines[machine].disk_error = None;
+    net.act(machine, |hub, now| hub.delete(&id(1), now));
+    net.advance(Duration::from_secs(60));
+    assert!(net.machines[machine].hub.is_saved());
+    assert!(documents[1..].iter().all(|document| net.status(machine, document).disk.is_all));
+}
+
+#[test]
 fn a_failed_read_is_tried_again_and_messages_wait_for_it() {
     let (net, machine) = alone();
     let store = net.machines[machine].store.clone();
