@@ -226,7 +226,7 @@ impl Hub {
         // After a failure, what goes goes alone: there is room for it on any disk.
         let erases_alone = self.saving.limit.is_some()
             && (!self.saving.erasing_failed || self.saving.dirty.is_empty());
-        if !(erases_alone && !self.saving.erased.is_empty()) {
+        if !erases_alone || self.saving.erased.is_empty() {
             let (chosen, of_refused) = self.saving.next_documents(now.elapsed);
             is_retry = of_refused;
             let mut chosen = chosen.into_iter();
