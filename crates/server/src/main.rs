@@ -7,11 +7,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
-/// Gives memory back, and a wake-up that finds everything cold touches less of it.
-#[cfg(target_os = "linux")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long saving may take at the end before the program gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
