@@ -131,3 +131,39 @@ fn an_old_text_leads_to_a_spot_to_look_at_and_a_pause_loses_nothing() -> Result<
     app.text_when("what was written meanwhile", |text| text.contains("while it was paused"))?;
     app.close()
 }
+
+#[test]
+fn a_folder_that_lost_its_marker_is_begun_with_again() -> Result<()> {
+    if !wanted() {
+        return Ok(());
+    }
+    let ana = Person::new("files-again")?;
+    let app = ana.open()?;
+    let page = &app.page;
+    app.welcome("Ana", None)?;
+    app.new_note("Trip")?;
+    app.type_text("by train")?;
+    app.text_when("the typed words", |text| text.ends_with("by train"))?;
+    let folder = ana.home().join("Notes");
+    page.click("button[aria-label='Settings']")?;
+    page.click("#tab-files")?;
+    page.keys("#mirror-folder", &folder.display().to_string())?;
+    page.click("#settings-page form:has(#mirror-folder) button[type=submit]")?;
+    let status = |what: &str, expected: &str| {
+        until(what, Patience::default(), || {
+            Ok(page.text_of("#settings-page [role=status]")?.contains(expected).then_some(()))
+        })
+    };
+    status("the folder to be in step", "all in step")?;
+
+    let file = folder.join("Trip.md");
+    fs::remove_dir_all(folder.join(".rejoin"))?;
+    fs::remove_file(&file)?;
+    status("the pause", "is not there")?;
+    page.picture("files-vanished")?;
+    page.click("#settings-page [role=status] ~ div .button")?;
+    status("the folder to be in step", "all in step")?;
+    assert!(fs::read_to_string(&file)?.ends_with("by train"), "nothing was thrown away");
+    page.picture("files-again")?;
+    app.close()
+}
