@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use common::{Scene, save_by_rename, text_of, type_into};
-use rejoin_repo::{DocumentId, Repo};
+use rejoin_document::TextUnit;
+use rejoin_notes::note::Note;
+use rejoin_repo::{DocumentHandle, DocumentId, Repo};
 use rejoin_storage::{Batch, ChunkStore, KeyPrefix, MemoryStore, StorageKey, StoreError, Write};
 
 /// What is on the disk.
@@ -52,6 +54,10 @@ fn files_in(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     files
+}
+
+fn is_note(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == "md") && !path.starts_with(".rejoin")
 }
 
 /// A store whose writes are taped.
@@ -141,7 +147,7 @@ async fn goes_on(at: usize, disk: Disk, home: DocumentId, trash: DocumentId) {
         before.extend(words(&text_of(&repo.find(&id).await.unwrap())));
     }
     for (path, bytes) in &disk.files {
-        if path.extension().is_some_and(|kind| kind == "md") && !path.starts_with(".rejoin") {
+        if is_note(path) {
             before.extend(words(std::str::from_utf8(bytes).unwrap()));
         }
     }
@@ -176,7 +182,7 @@ async fn goes_on(at: usize, disk: Disk, home: DocumentId, trash: DocumentId) {
     };
     assert_eq!(said, expected, "after {at}: {notes:#?}");
     let files = files_in(&scene.root());
-    let files = files.iter().filter(|(path, _)| !path.starts_with(".rejoin"));
+    let files = files.iter().filter(|(path, _)| is_note(path));
     let mut held: Vec<String> =
         files.map(|(_, bytes)| String::from_utf8(bytes.clone()).unwrap()).collect();
     held.sort();
@@ -191,6 +197,27 @@ async fn goes_on(at: usize, disk: Disk, home: DocumentId, trash: DocumentId) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_ends_between_two_writes_has_lost_nothing() {
+    ends_between_two_writes(type_into).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_ends_with_a_draft_has_lost_nothing() {
+    ends_between_two_writes(draft_into).await;
+}
+
+/// Types into the draft of a note, which edits of its file join from then on.
+fn draft_into(note: &DocumentHandle, at: usize, words: &str) {
+    let typed = note.edit(|document| {
+        let content = Note::find(&document.view()).unwrap().content;
+        let mut draft = document.draft_transaction();
+        draft.splice_text(content, at, 0, words, TextUnit::Utf16).unwrap();
+        draft.keep();
+    });
+    typed.unwrap();
+}
+
+/// Writes to notes and files, and then goes on from every state of the disk on the way.
+async fn ends_between_two_writes(types: fn(&DocumentHandle, usize, &str)) {
     let tape = Arc::new(Mutex::new(Tape::default()));
     let taped = |is_notes| {
         let tape = tape.clone();
@@ -218,7 +245,7 @@ async fn a_process_that_ends_between_two_writes_has_lost_nothing() {
     };
     for round in 0..4 {
         let word = fresh();
-        type_into(&note, 7, &word);
+        types(&note, 7, &word);
         let text = fs::read_to_string(&file).unwrap();
         let text = text + &fresh();
         match round % 2 {
@@ -228,8 +255,10 @@ async fn a_process_that_ends_between_two_writes_has_lost_nothing() {
         // Somebody types while the file is taken in.
         let last = text.lines().last().unwrap().to_owned();
         scene.until("the edit", |_| text_of(&note).contains(&last)).await;
-        type_into(&note, 7, &fresh());
-        type_into(&note, 7, &fresh());
+        types(&note, 7, &fresh());
+        types(&note, 7, &fresh());
+        // Of a draft nobody tells but the app.
+        scene.mirror.as_ref().unwrap().draft_changed(note.id());
         let text = text_of(&note);
         scene.until_file("Trip.md", &text).await;
     }
