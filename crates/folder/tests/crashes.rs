@@ -277,7 +277,7 @@ async fn ends_between_two_writes(types: fn(&DocumentHandle, usize, &str)) {
     let (home, trash) = (scene.home.id().clone(), scene.trash.id().clone());
     scene.repo.shutdown().await;
     let states = std::mem::take(&mut tape.lock().unwrap().states);
-    println!("{} states", states.len());
+    assert!(states.len() > 20, "{} states", states.len());
     let all_go_on = async {
         let mut running = tokio::task::JoinSet::new();
         for (at, disk) in states.into_iter().enumerate() {
