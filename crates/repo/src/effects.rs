@@ -55,6 +55,10 @@ impl Core {
                 }
                 None
             }
+            Effect::Warn { address, document, reason } => {
+                tracing::warn!(address, %document, reason, "a document is not served");
+                None
+            }
             Effect::ConnectionsChanged => {
                 self.connections_changed(state);
                 None

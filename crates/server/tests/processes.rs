@@ -3,7 +3,9 @@
 mod common;
 
 use common::{append, client, find, note, saved_on_a_server, soon, text_of, until};
-use rejoin_repo::DocumentHandle;
+use rejoin_repo::{DocumentHandle, DocumentId, PeerId};
+use rejoin_sync::wire::{DocumentMessage, PeerMetadata, WireMessage};
+use rejoin_websocket::{DialOptions, Receiver, Sender, dial};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -169,13 +171,98 @@ async fn a_full_disk_is_reported_and_the_server_goes_on() {
     let read = find(&bob, large.id()).await;
     assert_eq!(text_of(&read).len(), 800_000);
     assert!(!saved_on_a_server(&large));
-    let health = health(&address).await;
-    assert!(health.starts_with("HTTP/1.1 503 ") && health.contains("no room left"), "{health}");
+    // Two notes may have been in the batch that failed; then the large one is still tried alone.
+    let answer = soon("the server says so", async {
+        loop {
+            let answer = health(&address).await;
+            if answer.contains("no room left") {
+                return answer;
+            }
+        }
+    })
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    // For a small one there is still room.
+    append(&small, " and a little more");
+    let another = note(&alice, &url, "small too");
+    until("what fits is saved", || saved_on_a_server(&small) && saved_on_a_server(&another)).await;
+    assert!(!saved_on_a_server(&large));
     drop(server);
 
     let _server = Process::start(data.path(), &address, &[]);
     until("with more room it is saved", || saved_on_a_server(&large)).await;
-    assert_eq!(text_of(&find(&client(&url), small.id()).await), "small");
+    assert_eq!(text_of(&find(&client(&url), small.id()).await), "small and a little more");
+}
+
+/// A connection that has introduced itself, on which anything may be said.
+async fn stranger(url: &str) -> (Sender, Receiver) {
+    let connection = soon("a connection", dial(DialOptions::new(url))).await.expect("it is taken");
+    let join = WireMessage::Join {
+        sender: PeerId::new("stranger").expect("a name"),
+        metadata: PeerMetadata::default(),
+        versions: vec!["1".into()],
+    };
+    let (sender, mut receiver) = connection.split();
+    sender.send(join.encode()).await.expect("it is sent");
+    soon("the answer", receiver.recv()).await.expect("an answer").expect("an answer");
+    (sender, receiver)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_limit_that_is_tripped_stands_in_the_log_with_its_code() {
+    let data = TempDir::new().unwrap();
+    let address = free_address();
+    let url = format!("ws://{address}");
+    let limits =
+        ["--max-message", "100000", "--max-rate", "50", "--max-documents-per-connection", "2"];
+    let more = ["--max-connections-per-address", "8", "--idle-seconds", "3600"];
+    let mut server = Process::start(data.path(), &address, &[&limits[..], &more].concat());
+    let alice = client(&url);
+    let hers = note(&alice, &url, "good");
+    until("it is saved", || saved_on_a_server(&hers)).await;
+    let say = |document: DocumentId, data: Vec<u8>| {
+        let sender = PeerId::new("stranger").expect("a name");
+        let target = PeerId::new("server").expect("a name");
+        WireMessage::Sync(DocumentMessage { sender, target, document, data }).encode()
+    };
+    let mut warned = |what: &str, code: &str| {
+        let line = server.line_with(what);
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a line is an object");
+        assert_eq!(line["level"], "WARN", "{line}");
+        let fields = &line["fields"];
+        assert!(fields["address"].as_str().is_some_and(|a| a.starts_with("127.0.0.1")), "{line}");
+        assert_eq!(fields["code"].as_str().unwrap_or_default(), code, "{line}");
+    };
+
+    let (sender, _kept) = stranger(&url).await;
+    for number in 0..4 {
+        let request = say(DocumentId::from_random([number; 16]), vec![0x42, 0, 0, 0, 0]);
+        sender.send(request).await.expect("it is sent");
+    }
+    warned("more than 2 documents on one connection", "");
+    let (sender, _kept) = stranger(&url).await;
+    sender.send(say(hers.id().clone(), b"nonsense".to_vec())).await.expect("it is sent");
+    warned("a document is not served", "");
+    let (sender, _kept) = stranger(&url).await;
+    sender.send(vec![0; 100_001]).await.expect("it is sent");
+    warned("connection closed", "1009");
+    let (sender, _kept) = stranger(&url).await;
+    for _ in 0..300 {
+        let _ = sender.send(say(hers.id().clone(), vec![0x42, 0, 0, 0, 0])).await;
+    }
+    warned("connection closed", "4029");
+    let (sender, _kept) = stranger(&url).await;
+    sender.send(b"garbage".to_vec()).await.expect("it is sent");
+    warned("connection closed", "1008");
+    let mut kept = Vec::new();
+    while let Ok(connection) = soon("an answer", dial(DialOptions::new(&url))).await {
+        kept.push(connection);
+        assert!(kept.len() <= 8, "more connections than the limit");
+    }
+    warned("too many connections", "");
+
+    append(&hers, " goes on");
+    until("it is saved", || saved_on_a_server(&hers)).await;
 }
 
 /// Text that cannot be compressed much.

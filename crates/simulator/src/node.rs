@@ -354,7 +354,7 @@ impl World {
             }
             Effect::Write { write, batch } => self.write(process, write, &batch),
             Effect::Tell { document, event } => self.told(process, &document, event),
-            Effect::ConnectionsChanged => {}
+            Effect::Warn { .. } | Effect::ConnectionsChanged => {}
         }
     }
 

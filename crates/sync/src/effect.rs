@@ -63,6 +63,16 @@ pub enum Effect {
         /// What happened to it.
         event: DocumentEvent,
     },
+    /// Put it down in the log: a peer is not served as it wished, and its connection goes on. Said
+    /// once for each connection and kind of reason, or each document. Not answered.
+    Warn {
+        /// The address of the peer.
+        address: String,
+        /// The document that it is about.
+        document: DocumentId,
+        /// What is wrong, in words.
+        reason: String,
+    },
     /// The list of [`Hub::connections`](crate::Hub::connections) has changed. Not answered.
     ConnectionsChanged,
 }

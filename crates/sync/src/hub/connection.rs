@@ -30,6 +30,8 @@ pub(super) struct Connection {
     /// Stores that the peer wants to hear of.
     pub(super) subscriptions: BTreeSet<StorageId>,
     pub(super) traffic: Traffic,
+    /// It was put down in the log that the peer wants more documents than it may use.
+    pub(super) is_known_to_be_full: bool,
 }
 
 /// How far a connection is.
@@ -104,6 +106,7 @@ impl Connection {
             documents: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
             traffic: Traffic::default(),
+            is_known_to_be_full: false,
         }
     }
 

@@ -93,6 +93,10 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let is_full = connection.documents.len() >= self.options.documents_per_connection
             && !connection.documents.contains(&document);
+        if is_full && !std::mem::replace(&mut connection.is_known_to_be_full, true) {
+            let limit = self.options.documents_per_connection;
+            self.warn(id, &document, format!("more than {limit} documents on one connection"));
+        }
         let deleted = self.slots.get(&document).is_some_and(|slot| slot.phase == Phase::Deleted);
         if access == Access::Deny || is_full || deleted {
             let refusal = WireMessage::DocUnavailable(DocumentMessage {
@@ -205,9 +209,18 @@ impl Hub {
         // What was durable before this session began will not be written again.
         self.report_durable(document, |other, session| other == id && session.reported.is_none());
         self.answer_or_ask(document, now);
-        if let Some(problem) = problem.filter(|_| is_too_large) {
-            self.cut_too_large(id, &problem, now);
+        if let Some(problem) = problem {
+            match is_too_large {
+                true => self.cut_too_large(id, &problem, now),
+                false => self.warn(id, document, problem),
+            }
         }
+    }
+
+    fn warn(&mut self, id: ConnectionId, document: &DocumentId, reason: String) {
+        let address = self.connections.get(&id).map_or("", |connection| connection.address());
+        let (address, document) = (address.to_owned(), document.clone());
+        self.effects.push(Effect::Warn { address, document, reason });
     }
 
     pub(super) fn take_patches(&mut self, document: &DocumentId) -> Vec<Patch> {

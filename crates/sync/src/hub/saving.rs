@@ -71,12 +71,13 @@ impl Saving {
         !self.dirty.is_empty() || !self.erased.is_empty()
     }
 
-    /// Takes the documents of the next batch out of those that are to be written.
+    /// Takes the documents of the next batch out of those that are to be written. One that was
+    /// refused, then true, stays among those until it is written.
     fn next_documents(&mut self, now: Duration) -> (Vec<DocumentId>, bool) {
         if self.retry_at <= now
-            && let Some((document, _)) = self.refused.pop_front()
+            && let Some((document, _)) = self.refused.front()
         {
-            return (vec![document], true);
+            return (vec![document.clone()], true);
         }
         let count = self.limit.unwrap_or(usize::MAX);
         let documents = std::iter::from_fn(|| self.dirty.pop_first()).take(count).collect();
@@ -252,6 +253,9 @@ impl Hub {
             }
         }
         if batch.is_empty() {
+            if is_retry {
+                self.saving.refused.pop_front();
+            }
             if !self.saving.refused.is_empty() {
                 self.timers.set(Timer::Save, self.saving.retry_at.max(now.elapsed));
             }
@@ -284,6 +288,9 @@ impl Hub {
         if in_flight.is_retry {
             // There is room again: the others of those follow at once.
             saving.retry_at = now.elapsed;
+            let written =
+                |id: &DocumentId| in_flight.documents.iter().any(|write| write.document == *id);
+            saving.refused.retain(|(document, _)| !written(document));
         }
         if saving.refused.is_empty() {
             saving.backoff.succeeded();
@@ -323,6 +330,7 @@ impl Hub {
             }
             if is_lone {
                 saving.dirty.remove(&document);
+                saving.refused.retain(|(refused, _)| *refused != document);
                 saving.refused.push_back((document, reason.clone()));
             } else {
                 saving.dirty.insert(document);

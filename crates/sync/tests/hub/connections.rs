@@ -127,7 +127,9 @@ fn a_sync_message_that_makes_no_sense_costs_its_document_only() {
     };
     net.inject(server, WireMessage::Sync(message).encode());
     assert!(net.closed.is_empty());
-    assert!(net.status(server, &id(1)).peers[0].problem.is_some());
+    let problem = net.status(server, &id(1)).peers[0].problem.clone();
+    assert_eq!(net.machines[server].warnings, problem.into_iter().collect::<Vec<_>>());
+    assert_eq!(net.machines[server].warnings.len(), 1);
     net.advance(Duration::from_secs(2));
     assert_eq!(net.text(server, &id(2)).as_deref(), Some("fine"));
 }

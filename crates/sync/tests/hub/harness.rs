@@ -20,6 +20,8 @@ pub(crate) struct Machine {
     pub(crate) disk_error: Option<&'static str>,
     /// Batches in which something of one of these is put fail.
     pub(crate) refuses: Vec<DocumentId>,
+    /// What was put down in the log.
+    pub(crate) warnings: Vec<String>,
     pub(crate) writes: usize,
     /// Batches that failed.
     pub(crate) failed_writes: usize,
@@ -92,6 +94,7 @@ impl Net {
             is_socket_busy: false,
             disk_error: None,
             refuses: Vec::new(),
+            warnings: Vec::new(),
             writes: 0,
             failed_writes: 0,
             is_disk_slow: false,
@@ -217,6 +220,7 @@ impl Net {
                 self.machines[index].disk(DiskRequest::Write(write, batch), now);
             }
             Effect::Tell { event, .. } => self.machines[index].told.push(event),
+            Effect::Warn { reason, .. } => self.machines[index].warnings.push(reason),
             Effect::ConnectionsChanged => {}
         }
     }

@@ -92,6 +92,8 @@ fn a_document_that_cannot_be_written_keeps_no_other_off_the_disk() {
     // What is written from now on does not wait for it, and it is not tried all the time.
     let before = net.machines[machine].failed_writes;
     for _ in 0..60 {
+        assert!(net.machines[machine].hub.storage_error().is_some());
+        assert!(net.status(machine, &id(7)).disk.error.is_some());
         for document in documents.iter().filter(|document| !poison.contains(document)) {
             net.type_into(machine, document, "c");
         }
@@ -100,6 +102,13 @@ fn a_document_that_cannot_be_written_keeps_no_other_off_the_disk() {
         net.type_into(machine, &id(7), "c");
         net.advance(Duration::from_secs(1));
     }
+    // While it is being tried again it has still not been written.
+    net.machines[machine].is_disk_slow = true;
+    for _ in 0..40 {
+        net.advance(Duration::from_secs(1));
+        assert_eq!(net.machines[machine].hub.storage_error(), Some("does not fit"));
+    }
+    net.let_disk_answer(machine);
     let failed = net.machines[machine].failed_writes - before;
     assert!((2..40).contains(&failed), "{failed} attempts");
     net.machines[machine].refuses.clear();

@@ -191,6 +191,7 @@ fn a_peer_has_only_so_many_documents_at_once() {
     net.advance(Duration::from_secs(5));
     let kept = (1..=3).filter(|number| net.text(server, &id(*number)).is_some()).count();
     assert_eq!(kept, 2);
+    assert_eq!(net.machines[server].warnings, ["more than 2 documents on one connection"]);
 }
 
 #[test]
