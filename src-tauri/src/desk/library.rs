@@ -264,7 +264,11 @@ impl Desk {
             }
         };
         match request.target {
-            LinkKind::Profile => self.adopt(handle, arrived),
+            LinkKind::Profile if !arrived => Err(BackendError::new(
+                ErrorCode::Unavailable,
+                "No connected device has this profile. Add the server that it is on, and try again.",
+            )),
+            LinkKind::Profile => self.adopt(handle).await,
             LinkKind::Item => self.take_item(&handle, request.parent),
         }
     }
@@ -403,24 +407,6 @@ impl Desk {
         self.folder_changed(&mut state, &parent);
         self.goes_to_changed(&mut state);
         Ok(id)
-    }
-
-    /// Makes the profile behind a link this device's. It takes effect when the app starts anew; what
-    /// this device had before stays on its disk.
-    fn adopt(&self, handle: DocumentHandle, arrived: bool) -> Result<ItemId, BackendError> {
-        if !arrived {
-            return Err(BackendError::new(
-                ErrorCode::Unavailable,
-                "No connected device has this profile. Add the server that it is on, and try again.",
-            ));
-        }
-        let (home, _) = super::start::roots(&handle)?;
-        let mut state = self.lock();
-        state.local.profile = Some(handle.id().to_string());
-        let servers: Vec<String> = state.local.servers.iter().map(|s| s.address.clone()).collect();
-        state.local.goes_to.insert(home.clone(), servers);
-        self.keep_local(&state)?;
-        Ok(home)
     }
 
     fn goes_to_changed(&self, state: &mut State) {

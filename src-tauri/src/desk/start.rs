@@ -103,26 +103,10 @@ impl Desk {
 
     /// Watches the profile and everything that hangs on it, and goes online.
     async fn take_up(&self, profile: DocumentHandle, home: ItemId, trash: ItemId) {
-        // Home is read before anything is shown, so that a start never shows an empty list.
-        for id in [&home, &trash] {
-            if let Ok(id) = super::document_id(id)
-                && let Err(error) = self.repo.find(&id).await
-            {
-                tracing::warn!(%error, "a folder of the profile is not here");
-            }
-        }
+        self.read_roots(&home, &trash).await;
         let network = {
             let mut state = self.lock();
-            let (modes, default_mode) =
-                (state.local.modes.clone(), state.local.settings().default_mode);
-            state.shelf.set_modes(modes, default_mode);
-            let goes_to = state.local.goes_to.clone();
-            state.shelf.set_goes_to(goes_to);
-            self.watch(&mut state, ItemId(profile.id().to_string()), Watch::Profile);
-            self.watch(&mut state, home, Watch::Folder);
-            self.watch(&mut state, trash, Watch::Folder);
-            state.shelf.library();
-            self.share_again(&mut state);
+            self.show(&mut state, profile, home, trash);
             state.local.network()
         };
         self.watch_connections();
@@ -130,6 +114,78 @@ impl Desk {
             tracing::warn!(message = error.message, "not everything of the network is up");
         }
         self.begin_mirror(rejoin_folder::mirror::Beginning::GoOn);
+    }
+
+    /// Makes another profile this device's, at once. What this device had before stays on its disk and
+    /// goes nowhere any more; a folder of files that said what the former notes say is let go of.
+    ///
+    /// # Errors
+    ///
+    /// When the document is no profile, or the choice cannot be kept; nothing has changed then.
+    pub(super) async fn adopt(&self, profile: DocumentHandle) -> Result<ItemId, BackendError> {
+        let (home, trash) = roots(&profile)?;
+        self.read_roots(&home, &trash).await;
+        self.end_mirror().await;
+        let mut state = self.lock();
+        let mut local = state.local.clone();
+        local.profile = Some(profile.id().to_string());
+        let servers = local.servers.iter().map(|server| server.address.clone()).collect();
+        local.goes_to.insert(home.clone(), servers);
+        if state.profile.id() != profile.id() {
+            local.mirror = None;
+        }
+        self.file.write(&local)?;
+        state.local = local;
+        self.clear(&mut state);
+        self.show(&mut state, profile, home.clone(), trash);
+        drop(state);
+        // The folder of files goes on if the profile was this device's already.
+        self.begin_mirror(rejoin_folder::mirror::Beginning::GoOn);
+        Ok(home)
+    }
+
+    /// Home is read before anything is shown, so that a start never shows an empty list.
+    async fn read_roots(&self, home: &ItemId, trash: &ItemId) {
+        for id in [home, trash] {
+            if let Ok(id) = super::document_id(id)
+                && let Err(error) = self.repo.find(&id).await
+            {
+                tracing::warn!(%error, "a folder of the profile is not here");
+            }
+        }
+    }
+
+    /// Watches a profile and everything that hangs on it, where nothing is watched yet.
+    fn show(&self, state: &mut State, profile: DocumentHandle, home: ItemId, trash: ItemId) {
+        state.shelf = Shelf::new(home.clone(), trash.clone());
+        state.profile = profile.clone();
+        let (modes, default_mode) =
+            (state.local.modes.clone(), state.local.settings().default_mode);
+        state.shelf.set_modes(modes, default_mode);
+        let goes_to = state.local.goes_to.clone();
+        state.shelf.set_goes_to(goes_to);
+        self.watch(state, ItemId(profile.id().to_string()), Watch::Profile);
+        self.watch(state, home, Watch::Folder);
+        self.watch(state, trash, Watch::Folder);
+        state.shelf.library();
+        self.share_again(state);
+    }
+
+    /// Lets go of the notes and folders of the profile so far.
+    fn clear(&self, state: &mut State) {
+        state.open.keys().for_each(|id| self.keep_history(state, id));
+        state.open.clear();
+        state.watched.clear();
+        state.histories.clear();
+        state.seen.clear();
+        state.stale.clear();
+        state.resting.clear();
+        state.titled_here.clear();
+        for id in std::mem::take(&mut state.shared).into_keys() {
+            if let Ok(document) = super::document_id(&id) {
+                self.repo.share(&document, BTreeSet::new());
+            }
+        }
     }
 }
 

@@ -362,3 +362,51 @@ async fn a_note_that_was_opened_before_it_came_fills_its_window() {
     let text = until("the note to come", || text_told(&told)).await;
     assert_eq!(text, "# Trip\nby train");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_device_shows_the_profile_that_it_takes_over_without_a_restart() {
+    let folders: [_; 2] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    let (first, _, session) = desk(folders[0].path()).await;
+    let (second, events, former) = desk(folders[1].path()).await;
+    let (note, _, _) = opened(&first, &session.library.home, "# Trip\nby train").await;
+    let (gone, _, _) = opened(&first, &session.library.home, "# Old").await;
+    first.set_pinned(&note, true).unwrap();
+    first.set_trashed(&gone, true).unwrap();
+    let (own, _, _) = opened(&second, &former.library.home, "# Mine").await;
+    let server = listening(&first).await;
+    let listen =
+        Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+    let servers = vec![server.clone()];
+    second.set_network(Network { offline: false, servers, listen }).await.unwrap();
+    second.set_sharing(&former.library.home, vec![server.address]).unwrap();
+    until("the connection", || {
+        events.lock().unwrap().iter().rev().find_map(|event| match event {
+            AppEvent::Connections { connections } => {
+                connections.iter().any(|c| c.state == ConnectionState::Connected).then_some(())
+            }
+            _ => None,
+        })
+    })
+    .await;
+
+    let link = first.link(&LinkTarget::Profile).unwrap();
+    let link = OpenLink { link, target: LinkKind::Profile, parent: None };
+    assert_eq!(second.open_link(link).await.unwrap(), session.library.home);
+
+    let shown = || second.session(Box::new(drop)).library;
+    assert_eq!(shown().home, session.library.home);
+    until("the same list", || {
+        let library = shown();
+        let pinned = library.notes.iter().any(|entry| entry.id == note && entry.pinned);
+        let trashed = library.trash.iter().any(|entry| entry.id == gone);
+        (pinned && trashed).then_some(())
+    })
+    .await;
+    assert!(shown().notes.iter().all(|entry| entry.id != own), "what was here is not shown");
+    assert!(second.lock().shared.keys().all(|id| *id != own), "and goes nowhere");
+    assert_eq!(text(&second, &note).await, "# Trip\nby train");
+    assert!(second.end().await);
+    drop(second);
+    let (_second, _, session_again) = reopened(folders[1].path()).await;
+    assert_eq!(session_again.library.home, session.library.home);
+}

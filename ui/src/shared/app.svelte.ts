@@ -262,7 +262,7 @@ export class App {
       // Another profile is another home: everything is read anew.
       this.closeNote();
       await this.start();
-      this.notify({ level: "warn", message: strings.settings.adopted, at: Date.now(), note: null });
+      this.notify({ level: "info", message: strings.settings.adopted, at: Date.now(), note: null });
     } else if (this.library.notes.has(id)) await this.openNote(id);
   }
 

@@ -264,7 +264,7 @@ export const strings = {
     showLink: "Show the link",
     adopt: "Take over a profile",
     adoptExplain: "The link of your profile from your other device. Folders, pins and trash will be the same on both.",
-    adopted: "That profile is yours on this device now. Close Rejoin and open it again to see its notes.",
+    adopted: "This device shows that profile now. What it had before stays on its disk.",
     theme: "Theme",
     themes: { system: "As the system", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
     font: "Text of notes",
