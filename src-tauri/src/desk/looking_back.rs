@@ -87,10 +87,13 @@ pub(crate) fn history(document: &Document, people: &People) -> History {
     }
     boundaries.push(document.heads().to_vec());
     let unmeasured = sessions.len().saturating_sub(MEASURED);
+    let text = |heads: &[ChangeHash]| Note::text_at(document, heads).unwrap_or_default();
+    let mut before = text(&boundaries[unmeasured]);
     for (number, session) in sessions.iter_mut().enumerate().skip(unmeasured) {
-        let text = |heads: &[ChangeHash]| Note::text_at(document, heads).unwrap_or_default();
-        let (before, after) = (text(&boundaries[number]), text(&boundaries[number + 1]));
+        // An earlier text is read through all operations of the note: each of them once only.
+        let after = text(&boundaries[number + 1]);
         (session.inserted, session.deleted) = size(&ChangeSet::between(&before, &after));
+        before = after;
     }
     History { length, sessions }
 }
