@@ -24,6 +24,10 @@ pub(crate) fn open(app: &AppHandle, folders: &ProfileFolders) -> tauri::Result<(
         .disable_drag_drop_handler()
         .on_navigation(is_own_page)
         .build()?;
+    #[cfg(target_os = "linux")]
+    if !has_graphics_processor(std::path::Path::new("/dev")) {
+        paint_in_software(&window)?;
+    }
     enable_text_input(&window)
 }
 
@@ -45,6 +49,30 @@ fn is_own_page(url: &tauri::Url) -> bool {
         || host == "tauri.localhost"
         || (cfg!(dev) && host == "localhost")
         || url.as_str() == "about:blank"
+}
+
+/// Whether anything here can draw but the main processor: a render node of the kernel, a driver of
+/// Nvidia's, or the host's under WSL.
+#[cfg(target_os = "linux")]
+fn has_graphics_processor(devices: &std::path::Path) -> bool {
+    let nodes = std::fs::read_dir(devices.join("dri")).into_iter().flatten().flatten();
+    nodes.into_iter().any(|node| node.file_name().to_string_lossy().starts_with("renderD"))
+        || ["nvidiactl", "dxg"].iter().any(|name| devices.join(name).exists())
+}
+
+/// Has the web view paint the page itself. Without a graphics processor its other way is an OpenGL
+/// that is emulated: that compiles a program for each new kind of shape, which held frames back for
+/// half a second now and then, and takes twice the time for all others.
+#[cfg(target_os = "linux")]
+fn paint_in_software(window: &WebviewWindow) -> tauri::Result<()> {
+    use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
+
+    window.with_webview(|view| {
+        if let Some(settings) = view.inner().settings() {
+            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+            tracing::debug!("the page is painted without a graphics processor");
+        }
+    })
 }
 
 /// Turns on what the web view leaves off on Linux: the preview of a composed character and spell checking.
@@ -94,6 +122,18 @@ mod tests {
         assert!(is_own_page(&url("http://tauri.localhost/")));
         assert!(!is_own_page(&url("https://example.org/")));
         assert!(!is_own_page(&url("file:///etc/passwd")));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_render_node_is_a_graphics_processor() {
+        let devices = tempfile::tempdir().unwrap();
+        assert!(!has_graphics_processor(devices.path()));
+        std::fs::create_dir(devices.path().join("dri")).unwrap();
+        std::fs::write(devices.path().join("dri/card0"), "").unwrap();
+        assert!(!has_graphics_processor(devices.path()));
+        std::fs::write(devices.path().join("dri/renderD128"), "").unwrap();
+        assert!(has_graphics_processor(devices.path()));
     }
 
     #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! The project's own commands: set-up, run, demo, test, bench-ui, tidy, bindings and everything that CI checks.
+//! The project's own commands: set-up, run, demo, dev, test, bench-ui, tidy, bindings and everything that CI checks.
 //!
 //! Each command first sets up what it needs and is missing, so that a fresh machine needs only the
 //! Rust toolchain, Node.js and this repository. Nothing is installed unasked, except where the
@@ -9,6 +9,7 @@ mod bench_load;
 mod bench_ui;
 mod bindings;
 mod ci;
+mod dev;
 mod display;
 mod run;
 mod setup;
@@ -39,6 +40,8 @@ enum Command {
     },
     /// Opens two windows of two people with a server between them.
     Demo,
+    /// Opens the app with the page's development server, and follows changes of the code.
+    Dev,
     /// Sets up what is missing and runs every test.
     Test {
         /// Only these: `ui`, `rust`, `window`. All when none is named.
@@ -82,6 +85,7 @@ fn execute(command: Command) -> Result<()> {
     match command {
         Command::Run { profile } => run::run(profile.as_deref()),
         Command::Demo => run::demo(),
+        Command::Dev => dev::dev(),
         Command::Test { only } => test::test(&only),
         Command::BenchUi => bench_ui::bench_ui(),
         Command::Tidy => step::step("tidy", tidy::tidy),

@@ -73,7 +73,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 /// The cargo that runs us, with arguments.
 pub(crate) fn cargo<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments);
+    as_from_a_shell(&mut command).args(arguments);
+    command
+}
+
+/// Takes away what cargo told us about our own package. Build scripts of some crates look at it, which
+/// would be built again each time that cargo is run from here after it was run from a shell.
+fn as_from_a_shell(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        }) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -81,6 +94,14 @@ pub(crate) fn cargo<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> 
 pub(crate) fn npm(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     command.args(arguments).current_dir(folder);
+    command
+}
+
+/// A program that the packages of a folder brought, to be run in the root folder.
+pub(crate) fn npm_program(folder: &Path, name: &str) -> Command {
+    let name = if cfg!(windows) { format!("{name}.cmd") } else { name.to_owned() };
+    let mut command = Command::new(root().join(folder).join("node_modules/.bin").join(name));
+    as_from_a_shell(&mut command);
     command
 }
 

@@ -1,16 +1,25 @@
 //! One running app of one person, in its window.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use tempfile::TempDir;
 
 use crate::http;
 use crate::process::{Running, free_port, processes_of, program};
+use crate::sources::Sources;
 use crate::wait::{Patience, until};
 use crate::webdriver::Session;
+
+/// How long building the app may take where nothing was built before.
+const BUILDING: Patience = Patience(Duration::from_secs(900));
+
+/// How long the app may take from its start to a page that answers, on a busy machine.
+const OPENING: Duration = Duration::from_secs(90);
 
 /// A person with a computer of their own: a home folder that outlives the app's runs.
 pub struct Person {
@@ -24,8 +33,9 @@ pub struct App {
     pub page: Session,
     /// Ends with this value.
     _driver: Running,
-    home: std::path::PathBuf,
-    log: std::path::PathBuf,
+    program: PathBuf,
+    home: PathBuf,
+    log: PathBuf,
     started: Instant,
 }
 
@@ -45,7 +55,7 @@ impl Person {
     }
 
     /// Where this person's app keeps its data.
-    pub fn data(&self) -> std::path::PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.home().join("rejoin/profiles").join(self.profile())
     }
 
@@ -55,10 +65,64 @@ impl Person {
     ///
     /// When it does not come up.
     pub fn open(&self) -> Result<App> {
+        let mut driver = Command::new("WebKitWebDriver");
+        let (port, driver) = self.driver(driver.env_remove("REJOIN_PROFILE"))?;
+        let program = program("rejoin-desktop")?;
+        let started = Instant::now();
+        let name = program.to_str().context("the path of the app is text")?;
+        let arguments = ["--profile", &self.profile()];
+        let page = Session::start(port, name, &arguments, Patience::default())?;
+        Ok(self.app(page, driver, program, started))
+    }
+
+    /// Has the app built and opened from a copy of the sources, with the page's development server.
+    ///
+    /// # Errors
+    ///
+    /// When it is not built or does not come up.
+    pub fn open_in_development(&self, sources: &Sources) -> Result<App> {
+        let mut driver = Command::new("WebKitWebDriver");
+        sources.prepare(&mut driver)?.env("REJOIN_PROFILE", self.profile());
+        let (port, mut driver) = self.driver(&mut driver)?;
+        let program = sources.program("rejoin-desktop");
+        let started = Instant::now();
+        let page = thread::scope(|scope| {
+            let start = || Session::start(port, "cargo", &["xtask", "dev"], BUILDING);
+            let starting = scope.spawn(start);
+            self.wait_for_start(&program, &starting)?;
+            if !starting.is_finished() {
+                // The driver would wait for ever.
+                driver.kill()?;
+            }
+            starting.join().map_err(|_| anyhow!("starting the session panicked"))?
+        });
+        let page = page.with_context(|| fs::read_to_string(self.log()).unwrap_or_default())?;
+        Ok(self.app(page, driver, program, started))
+    }
+
+    /// Waits until the session has started, or it is clear that it will not: what was to start it has
+    /// ended, or the app runs for long without one.
+    fn wait_for_start<T>(&self, program: &Path, starting: &ScopedJoinHandle<'_, T>) -> Result<()> {
+        let mut began = false;
+        let mut opened = None;
+        until("the app to be built and opened", BUILDING, || {
+            let runs = companions(self.home())?.len() > 1;
+            began |= runs;
+            if processes_of(Some(program), "XDG_DATA_HOME", self.home().as_os_str())?.is_empty() {
+                opened = None;
+            } else {
+                opened = opened.or(Some(Instant::now()));
+            }
+            let is_late = opened.is_some_and(|time| time.elapsed() > OPENING);
+            Ok((starting.is_finished() || (began && !runs) || is_late).then_some(()))
+        })
+    }
+
+    /// Starts the driver, with this person's home for what it will start.
+    fn driver(&self, command: &mut Command) -> Result<(u16, Running)> {
         let port = free_port()?;
-        let log = self.home().join("app.log");
         let driver = Running::start(
-            Command::new("WebKitWebDriver")
+            command
                 .arg(format!("--port={port}"))
                 .env("TAURI_WEBVIEW_AUTOMATION", "true")
                 .env("XDG_DATA_HOME", self.home())
@@ -66,17 +130,21 @@ impl Person {
                 .env("XDG_CACHE_HOME", self.home().join("cache"))
                 .env("MESA_SHADER_CACHE_DISABLE", "true")
                 .env("REJOIN_LOG", "warn,rejoin_desktop=debug")
-                .stderr(std::fs::File::create(&log)?)
-                .env_remove("REJOIN_PROFILE"),
+                .stderr(fs::File::create(self.log())?),
         )?;
         until("the driver of the web view", Patience::default(), || {
             Ok(http::request(port, "GET", "/status", None).ok())
         })?;
-        let app = program("rejoin-desktop")?;
-        let app = app.to_str().context("the path of the app is text")?;
-        let started = Instant::now();
-        let page = Session::start(port, app, &["--profile", &self.profile()])?;
-        Ok(App { page, _driver: driver, home: self.home().to_path_buf(), log, started })
+        Ok((port, driver))
+    }
+
+    fn app(&self, page: Session, driver: Running, program: PathBuf, started: Instant) -> App {
+        let (home, log) = (self.home().to_path_buf(), self.log());
+        App { page, _driver: driver, program, home, log, started }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home().join("app.log")
     }
 
     /// Each run of the tests has profiles of its own, so that a session bus sees no second instance.
@@ -92,10 +160,28 @@ impl App {
     ///
     /// When it does not end.
     pub fn close(self) -> Result<()> {
+        self.ask_to_close()
+    }
+
+    fn ask_to_close(&self) -> Result<()> {
         let close = "window.__TAURI_INTERNALS__.invoke('plugin:window|close', { label: 'main' })";
         // The answer may get lost with the window that it is for.
         let asked = self.page.script(close, &[]);
         self.wait_until_gone().with_context(|| format!("closing the window gave {asked:?}"))
+    }
+
+    /// As [`close`](Self::close), and waits until everything has ended that was started with the app, such
+    /// as a development server.
+    ///
+    /// # Errors
+    ///
+    /// When something does not end.
+    pub fn close_with_all(self) -> Result<()> {
+        self.ask_to_close()?;
+        until("what came with the app to end", Patience::default(), || {
+            // The driver is left.
+            Ok((companions(&self.home)?.len() <= 1).then_some(()))
+        })
     }
 
     /// Kills the app as a power cut would, and waits until it is gone.
@@ -104,7 +190,7 @@ impl App {
     ///
     /// When it does not go.
     pub fn kill(self) -> Result<()> {
-        self.kill_processes()?;
+        kill(&self.processes()?)?;
         self.wait_until_gone()
     }
 
@@ -147,24 +233,29 @@ impl App {
         })
     }
 
-    fn kill_processes(&self) -> Result<()> {
-        for id in self.processes()? {
-            Command::new("kill").args(["-9", &id.to_string()]).status()?;
-        }
-        Ok(())
-    }
-
     fn processes(&self) -> Result<Vec<u32>> {
-        processes_of(&program("rejoin-desktop")?, "XDG_DATA_HOME", self.home.as_os_str())
+        processes_of(Some(&self.program), "XDG_DATA_HOME", self.home.as_os_str())
     }
+}
+
+/// Whatever was started for a person's home: the driver, what it started, and so on.
+fn companions(home: &Path) -> Result<Vec<u32>> {
+    processes_of(None, "XDG_DATA_HOME", home.as_os_str())
 }
 
 impl Drop for App {
     /// A test that failed leaves no app behind. The driver ends as its field is dropped.
     fn drop(&mut self) {
-        if let Err(error) = self.kill_processes() {
+        if let Err(error) = companions(&self.home).and_then(|ids| kill(&ids)) {
             eprintln!("the app could not be ended: {error}");
         }
         eprintln!("--- the app's log:\n{}---", self.log().unwrap_or_default());
     }
+}
+
+fn kill(processes: &[u32]) -> Result<()> {
+    for id in processes {
+        Command::new("kill").args(["-9", &id.to_string()]).status()?;
+    }
+    Ok(())
 }

@@ -7,14 +7,34 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::wait::Patience;
+
+/// How long an answer may take that needs nothing but a page.
+const PATIENCE: Patience = Patience(Duration::from_secs(40));
+
 /// Sends a request to a port of this computer and returns the answer's JSON, whatever its status.
 ///
 /// # Errors
 ///
 /// When nobody listens, or the answer is not HTTP with JSON.
 pub(crate) fn request(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+    request_within(PATIENCE, port, method, path, body)
+}
+
+/// As [`request`], with a patience of the caller's.
+///
+/// # Errors
+///
+/// The same, and when there is no answer in time.
+pub(crate) fn request_within(
+    patience: Patience,
+    port: u16,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(40)))?;
+    stream.set_read_timeout(Some(patience.0))?;
     let body = body.map(Value::to_string).unwrap_or_default();
     write!(
         stream,

@@ -10,6 +10,7 @@ mod peer;
 mod picture;
 mod process;
 mod server;
+mod sources;
 mod wait;
 mod webdriver;
 
@@ -18,8 +19,9 @@ pub use page::saved;
 pub use peer::Peer;
 pub use process::{program, root};
 pub use server::Server;
+pub use sources::Sources;
 pub use wait::{Patience, until};
-pub use webdriver::{CONTROL, ENTER, Element, SHIFT, Session};
+pub use webdriver::{CONTROL, ENTER, ESCAPE, Element, SHIFT, Session};
 
 /// Whether the tests of the real window are to run; says so when they are not.
 pub fn wanted() -> bool {

@@ -84,12 +84,27 @@ pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// The processes that run `program` with `variable=value` among their environment.
+/// The folder in which cargo built the test that asks.
+///
+/// # Errors
+///
+/// When that is not known.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.ancestors().nth(3).map(Path::to_path_buf);
+    folder.context("a test lies in target/debug/deps")
+}
+
+/// The processes with `variable=value` among their environment: those that run `program`, or all.
 ///
 /// # Errors
 ///
 /// When the list of processes cannot be read.
-pub(crate) fn processes_of(program: &Path, variable: &str, value: &OsStr) -> Result<Vec<u32>> {
+pub(crate) fn processes_of(
+    program: Option<&Path>,
+    variable: &str,
+    value: &OsStr,
+) -> Result<Vec<u32>> {
     let wanted = [variable.as_bytes(), b"=", value.as_encoded_bytes()].concat();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -99,7 +114,8 @@ pub(crate) fn processes_of(program: &Path, variable: &str, value: &OsStr) -> Res
             continue;
         };
         // A process may end while it is looked at.
-        if fs::read_link(folder.join("exe")).is_ok_and(|path| path == program) {
+        let runs = fs::read_link(folder.join("exe"));
+        if runs.is_ok_and(|path| program.is_none_or(|program| path == program)) {
             let mut environment = Vec::new();
             let read = fs::File::open(folder.join("environ"))
                 .and_then(|mut file| file.read_to_end(&mut environment));

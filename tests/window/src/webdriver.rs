@@ -16,6 +16,8 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub const ENTER: char = '\u{E007}';
 /// The key Control.
 pub const CONTROL: char = '\u{E009}';
+/// The key Escape.
+pub const ESCAPE: char = '\u{E00C}';
 /// The key Shift.
 pub const SHIFT: char = '\u{E008}';
 
@@ -29,16 +31,23 @@ pub struct Session {
 pub struct Element(String);
 
 impl Session {
-    /// Asks the driver at `port` to start `program` and to take over its web view.
+    /// Asks the driver at `port` to start `program` and to take over the web view that it or a process
+    /// of its opens.
     ///
     /// # Errors
     ///
-    /// When the program does not come up with a web view.
-    pub(crate) fn start(port: u16, program: &str, arguments: &[&str]) -> Result<Self> {
+    /// When no web view comes up in time.
+    pub(crate) fn start(
+        port: u16,
+        program: &str,
+        arguments: &[&str],
+        patience: Patience,
+    ) -> Result<Self> {
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "webkitgtk:browserOptions": { "binary": program, "args": arguments }
         } } });
-        let value = accepted(http::request(port, "POST", "/session", Some(&wanted))?)?;
+        let answer = http::request_within(patience, port, "POST", "/session", Some(&wanted))?;
+        let value = accepted(answer)?;
         let id = value["sessionId"].as_str().context("the driver names no session")?;
         Ok(Self { port, path: format!("/session/{id}") })
     }
@@ -182,7 +191,22 @@ impl Session {
                 .map((each) => each.finished));
             document.fonts.ready.then(frame).then(ended).then(frame).then(frame).then(() => done());";
         self.script_later(drawn, &[])?;
-        let value = self.get("screenshot")?;
+        // The picture comes with the next frame. A page that is painted without a graphics processor and
+        // in which nothing changes, not even a caret that blinks, has no next frame: a speck that nobody
+        // can see makes one, again and again. What is drawn is all there already; no person waits for it.
+        let begin = "const speck = document.createElement('div');
+            speck.style.cssText = 'position: fixed; inset: 0 auto auto 0; width: 1px; height: 1px';
+            (document.querySelector('dialog[open]') ?? document.body).append(speck);
+            let shade = 1;
+            const beat = setInterval(() => {
+                shade = 3 - shade;
+                speck.style.background = `rgb(128 128 128 / 0.00${shade * 2})`;
+            }, 16);
+            window.endOfSpeck = () => { clearInterval(beat); speck.remove(); };";
+        self.script(begin, &[])?;
+        let value = self.get("screenshot");
+        self.script("window.endOfSpeck();", &[])?;
+        let value = value?;
         picture::keep(name, value.as_str().context("the driver sent no picture")?)
     }
 

@@ -5,6 +5,7 @@ mod apart;
 mod batched;
 mod composing;
 mod crowd;
+mod development;
 mod files;
 mod opening;
 mod patchwork;
