@@ -41,7 +41,7 @@ use crate::port::{
     AppEvent, BackendError, ConnectionState, ErrorCode, ItemId, Notice, NoticeLevel, Session,
     Settings,
 };
-pub(crate) use looking_back::People;
+pub(crate) use looking_back::{People, hue};
 use looking_back::{Person, hexadecimal};
 use mirror::Mirroring;
 use open_note::OpenNote;

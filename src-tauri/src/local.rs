@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::desk::People;
+use crate::desk::{People, hue};
 use crate::port::{
     ItemId, Listen, Mode, Network, NoteFont, NoteOrder, PlaceKind, Server, Settings, Theme,
 };
@@ -184,7 +184,8 @@ impl Local {
     pub(crate) fn settings(&self) -> Settings {
         self.settings.clone().unwrap_or_else(|| Settings {
             name: String::new(),
-            colour: 0,
+            // Two people who never chose one should not look the same.
+            colour: self.author.as_deref().map_or(0, hue),
             theme: Theme::default(),
             note_font: NoteFont::default(),
             text_size: 16,

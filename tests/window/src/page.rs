@@ -67,7 +67,7 @@ impl App {
     ///
     /// When none is.
     pub fn note_id(&self) -> Result<String> {
-        let script = "return document.querySelector('.row.open')?.id?.slice(4) ?? null";
+        let script = "return document.querySelector('.row.open')?.id?.replace(/^row-(pinned-)?/, '') ?? null";
         let id = self.page.script(script, &[])?;
         id.as_str().map(str::to_owned).context("no note is open")
     }

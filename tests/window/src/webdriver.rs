@@ -197,10 +197,10 @@ impl Session {
         let begin = "const speck = document.createElement('div');
             speck.style.cssText = 'position: fixed; inset: 0 auto auto 0; width: 1px; height: 1px';
             (document.querySelector('dialog[open]') ?? document.body).append(speck);
-            let shade = 1;
+            let shown = false;
             const beat = setInterval(() => {
-                shade = 3 - shade;
-                speck.style.background = `rgb(128 128 128 / 0.00${shade * 2})`;
+                shown = !shown;
+                speck.style.background = shown ? 'rgb(128 128 128 / 0.01)' : 'transparent';
             }, 16);
             window.endOfSpeck = () => { clearInterval(beat); speck.remove(); };";
         self.script(begin, &[])?;

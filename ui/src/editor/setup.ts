@@ -2,7 +2,7 @@
 
 import { closeCompletion, completionKeymap, completionStatus } from "@codemirror/autocomplete";
 import { defaultKeymap, indentLess, indentMore } from "@codemirror/commands";
-import { bracketMatching } from "@codemirror/language";
+import { bracketMatching, forceParsing } from "@codemirror/language";
 import { highlightSelectionMatches } from "@codemirror/search";
 import { Compartment, EditorSelection, EditorState, type Extension, Prec, type Text } from "@codemirror/state";
 import { drawSelection, dropCursor, EditorView, keymap, placeholder } from "@codemirror/view";
@@ -34,6 +34,9 @@ export interface EditorOptions {
   /** The person typed, clicked or scrolled: following someone ends. */
   onOwnAction: () => void;
 }
+
+/** Milliseconds for what is in sight at first. */
+const parseTime = 50;
 
 /** Above this many units the text is shown without formatting, so that typing stays quick. */
 export const formattingLimit = 2_000_000;
@@ -84,6 +87,8 @@ export class NoteEditor {
       }),
     });
     session.attach(this.view);
+    // On a busy computer the usual time is not enough, and the note would show its markup for a moment.
+    if (formatted) forceParsing(this.view, this.view.viewport.to, parseTime);
   }
 
   setReadOnly(readOnly: boolean): void {

@@ -39,7 +39,7 @@ export function listRows(library: LibraryIndex, options: RowOptions): Row[] {
   if (pinned.length > 0) {
     rows.push({ kind: "heading", key: "pinned", text: options.pinnedHeading });
     pinned.forEach((note, index) => {
-      rows.push({ kind: "note", key: `pinned ${note.id}`, id: note.id, depth: 0, note, pinnedCopy: true, place: index + 1, siblings: pinned.length });
+      rows.push({ kind: "note", key: `pinned-${note.id}`, id: note.id, depth: 0, note, pinnedCopy: true, place: index + 1, siblings: pinned.length });
     });
   }
   // Notes in closed folders are placed, but have no row.
@@ -64,7 +64,7 @@ function addFolder(
   if (shown) rows.push({ kind: "folder", key: id, id, depth, folder, open, place, siblings });
   const inside = shown && open;
   const items = orderedItems(library, folder, options.order, options.times);
-  if (items.length === 0 && inside) rows.push({ kind: "empty", key: `empty ${id}`, depth: depth + 1 });
+  if (items.length === 0 && inside) rows.push({ kind: "empty", key: `empty-${id}`, depth: depth + 1 });
   items.forEach((item, index) => {
     const note = library.notes.get(item);
     if (!note) {
