@@ -11,3 +11,4 @@ mod opening;
 mod patchwork;
 mod server_gone;
 mod together;
+mod views;
