@@ -60,12 +60,13 @@ pub fn import(
     let mut pending_bytes = 0;
     let mut directories = vec![base.to_path_buf()];
     while let Some(directory) = directories.pop() {
+        let mut below = Vec::new();
         for (path, file_type) in sorted_entries(&directory)? {
             if path == base.join(UNFINISHED) {
                 continue;
             }
             if file_type.is_dir() {
-                directories.push(path);
+                below.push(path);
                 continue;
             }
             let key = match importable(base, &path, file_type) {
@@ -97,6 +98,9 @@ pub fn import(
                 pending_bytes = 0;
             }
         }
+        // In the order of their names: sync states come after the chunks that they speak of, also
+        // when not all of it gets in.
+        directories.extend(below.into_iter().rev());
     }
     store.apply(&batch)?;
     Ok(report)
@@ -214,7 +218,7 @@ fn at_path(what: &str, path: &Path, error: &io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStore;
+    use crate::{FaultyStore, MemoryStore};
 
     fn key(segments: &[&str]) -> StorageKey {
         StorageKey::new(segments.iter().copied()).unwrap()
@@ -275,6 +279,27 @@ mod tests {
         let document = KeyPrefix::new(["docdoc"]).unwrap();
         assert_eq!(copy.load_range(&document).unwrap(), store.load_range(&document).unwrap());
         assert_eq!(copy.load(&key(&["storage-adapter-id"])).unwrap(), None);
+    }
+
+    #[test]
+    fn an_import_that_breaks_off_has_no_sync_state_without_its_chunks() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut source = MemoryStore::new();
+        let mut batch = Batch::new();
+        let keys =
+            ["incremental", "snapshot", "sync-state"].map(|kind| key(&["docdoc", kind, "1"]));
+        for key in &keys {
+            batch.put(key.clone(), vec![1; BATCH_BYTES]);
+        }
+        source.apply(&batch).unwrap();
+        export(&source, &KeyPrefix::all(), directory.path()).unwrap();
+
+        let mut store = FaultyStore::new(1);
+        store.limit(Some(3 * BATCH_BYTES as u64 - 1));
+        assert!(import(directory.path(), &mut store, &|_| true).is_err());
+        assert_eq!(store.keys(&KeyPrefix::all()).unwrap(), keys[..2]);
+        store.limit(None);
+        assert_eq!(import(directory.path(), &mut store, &|_| true).unwrap().keys, keys[2..]);
     }
 
     #[test]
