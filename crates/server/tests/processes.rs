@@ -3,9 +3,10 @@
 mod common;
 
 use common::{append, client, find, note, saved_on_a_server, soon, text_of, until};
-use rejoin_repo::{DocumentHandle, DocumentId, PeerId};
+use rejoin_repo::{DocumentHandle, DocumentId, PeerId, Repo, RepoOptions};
+use rejoin_storage::MemoryStore;
 use rejoin_sync::wire::{DocumentMessage, PeerMetadata, WireMessage};
-use rejoin_websocket::{DialOptions, Receiver, Sender, dial};
+use rejoin_websocket::{ClientTls, DialOptions, Receiver, Sender, dial};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -23,7 +24,14 @@ struct Process {
 impl Process {
     /// Starts a server and waits until it listens.
     fn start(data: &Path, listen: &str, more: &[&str]) -> Process {
-        let mut child = command(data, listen).args(more).spawn().expect("the server starts");
+        let mut command = command(data, listen);
+        command.args(more);
+        Process::listening(command)
+    }
+
+    /// Runs a command and waits until the server listens.
+    fn listening(mut command: Command) -> Process {
+        let mut child = command.spawn().expect("the server starts");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -293,6 +301,43 @@ fn a_server_without_a_place_for_its_data_says_so_and_ends() {
     assert_eq!(said.status.code(), Some(1));
     let text = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(text.contains("the data directory cannot be used: cannot be written"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_are_linked_by_wss_with_a_token_and_told_so_by_the_environment() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    std::fs::write(file("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(file("tokens"), "the-token-of-the-other-server\n").unwrap();
+    let (first, second) = (free_address(), free_address());
+    let guarded = format!("wss://localhost:{}", first.rsplit_once(':').unwrap().1);
+
+    let mut command_of_first = command(&file("first"), &first);
+    command_of_first.env("REJOIN_TLS_CERT", file("cert.pem"));
+    command_of_first.env("REJOIN_TLS_KEY", file("key.pem"));
+    command_of_first.env("REJOIN_TOKEN_FILE", file("tokens"));
+    let _first = Process::listening(command_of_first);
+    let mut command_of_second = command(&file("second"), &second);
+    command_of_second.env("REJOIN_PEERS", &guarded);
+    command_of_second.env("REJOIN_PEER_TOKEN_FILE", file("tokens"));
+    command_of_second.env("REJOIN_PEER_TLS_ROOTS", file("cert.pem"));
+    let _second = Process::listening(command_of_second);
+
+    let options = RepoOptions {
+        tls: Some(ClientTls::from_file(&file("cert.pem")).unwrap()),
+        ..RepoOptions::default()
+    };
+    let alice = Repo::builder(Box::new(MemoryStore::new())).options(options).build().unwrap();
+    alice.dial(&guarded, Some("the-token-of-the-other-server".into()));
+    let hers = note(&alice, &guarded, "over an encrypted link");
+    until("it is saved", || saved_on_a_server(&hers)).await;
+    let bob = client(&format!("ws://{second}"));
+    let his = find(&bob, hers.id()).await;
+    assert_eq!(text_of(&his), "over an encrypted link");
+    append(&his, ", and back");
+    until("the answer is there", || text_of(&hers) == "over an encrypted link, and back").await;
 }
 
 #[test]
