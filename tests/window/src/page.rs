@@ -94,6 +94,18 @@ impl App {
         self.page.keys(".cm-content", keys)
     }
 
+    /// Puts the caret at a place of the note, in UTF-16 units from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// When there is no editor, or no such place.
+    pub fn caret_to(&self, at: usize) -> Result<()> {
+        let script = format!(
+            "{VIEW} view.focus(); view.dispatch({{ selection: {{ anchor: arguments[0] }} }});"
+        );
+        self.page.script(&script, &[json!(at)]).map(drop)
+    }
+
     /// Puts the caret at the end of the note.
     ///
     /// # Errors

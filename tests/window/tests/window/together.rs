@@ -1,7 +1,8 @@
 //! Two people and a server: each sees the other's words, caret and name.
 
 use anyhow::Result;
-use rejoin_window_tests::{ENTER, Person, Server, until, wanted};
+use rejoin_window_tests::{ENTER, Peer, Person, Server, until, wanted};
+use serde_json::json;
 
 #[test]
 fn two_people_write_in_one_note() -> Result<()> {
@@ -45,4 +46,70 @@ fn two_people_write_in_one_note() -> Result<()> {
         app.close()?;
     }
     Ok(())
+}
+
+/// What two people plan.
+const PLAN: &str = "# Weekend at the sea
+
+A long weekend in **May**, by train. Whoever is *last* brings the cake.
+
+## Before we go
+
+- [x] ask for days off
+- [x] feed the cat
+- [ ] book the tickets
+- [ ] find a room near the harbour
+
+> Nothing is as far away as yesterday.
+
+## What we do there
+
+1. Friday: arrive late, eat well
+2. Saturday: walk along the coast
+3. Sunday:
+";
+
+/// The picture of this is the one in the README.
+#[test]
+fn each_sees_where_the_other_writes() -> Result<()> {
+    if !wanted() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Runtime::new()?;
+    let _inside = runtime.enter();
+    let server = Server::start()?;
+    let first = Peer::with_new_note(&server.address(), PLAN)?;
+    let note = first.note_id();
+    let (ana, ben) = (Person::new("ana-caret")?, Person::new("ben-caret")?);
+    let (hers, his) = (ana.open()?, ben.open()?);
+    for (app, name, colour) in [(&hers, "Ana", 0), (&his, "Ben", 5)] {
+        app.welcome(name, Some(&server.address()))?;
+        let settings = json!({
+            "name": name, "colour": colour, "theme": "light", "noteFont": "sans", "textSize": 16,
+            "spellCheck": false, "order": "manual", "defaultMode": "live",
+        });
+        app.command("set_settings", &json!({ "settings": settings }))?;
+        app.take_link(&note)?;
+        app.open_note(&note)?;
+        app.text_when("the plan", |text| text == PLAN)?;
+    }
+    until("Ben's name", Default::default(), || {
+        let here = "return document.querySelector('.peers')?.getAttribute('aria-label') ?? ''";
+        let here = hers.page.script(here, &[])?;
+        Ok(here.as_str().is_some_and(|here| here.contains("Ben")).then_some(()))
+    })?;
+    let after = PLAN.find("\n\n> Nothing").unwrap_or_default();
+    his.caret_to(after)?;
+    his.type_text(" with a view")?;
+    hers.text_when("Ben's words", |text| text.contains("harbour with a view\n"))?;
+    until("Ben's caret", Default::default(), || {
+        Ok((hers.page.text_of(".peer-flag")? == "Ben").then_some(()))
+    })?;
+    // The flag goes when the caret rests for two seconds; the picture is of the moment before.
+    let stays = "document.querySelector('.peer-flag').style.animation = 'none'";
+    hers.page.script(stays, &[])?;
+    hers.page.picture("together-caret")?;
+    runtime.block_on(first.leave());
+    hers.close()?;
+    his.close()
 }
