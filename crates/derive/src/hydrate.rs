@@ -43,7 +43,7 @@ fn of_struct(shape: &Shape) -> TokenStream {
     quote! {
         fn hydrate(
             view: &::rejoin_document::View<'_>,
-            value: &::rejoin_document::Value,
+            held: &::rejoin_document::typed::Held,
         ) -> ::core::result::Result<Self, ::rejoin_document::typed::HydrateError> {
             #read
         }
@@ -52,7 +52,7 @@ fn of_struct(shape: &Shape) -> TokenStream {
     }
 }
 
-/// Makes what `path` names from `value`.
+/// Makes what `path` names from `held`.
 fn read(shape: &Shape, path: &TokenStream) -> TokenStream {
     let typed = quote!(::rejoin_document::typed);
     match shape {
@@ -69,7 +69,7 @@ fn read(shape: &Shape, path: &TokenStream) -> TokenStream {
             quote! {
                 #[allow(unused_variables)]
                 let object = #typed::expect_object(
-                    value, ::rejoin_document::ObjType::Map, "a map",
+                    &held.value, ::rejoin_document::ObjType::Map, "a map",
                 )?;
                 ::core::result::Result::Ok(#path { #(#reads),* })
             }
@@ -82,17 +82,17 @@ fn read(shape: &Shape, path: &TokenStream) -> TokenStream {
             quote! {
                 #[allow(unused_variables)]
                 let object = #typed::expect_object(
-                    value, ::rejoin_document::ObjType::List, "a list",
+                    &held.value, ::rejoin_document::ObjType::List, "a list",
                 )?;
                 ::core::result::Result::Ok(#path { #(#reads),* })
             }
         }
         Shape::Inner(field) => {
             let (member, ty) = (&field.member, &field.ty);
-            quote!(<#ty as #typed::Hydrate>::hydrate(view, value).map(|inner| #path { #member: inner }))
+            quote!(<#ty as #typed::Hydrate>::hydrate(view, held).map(|inner| #path { #member: inner }))
         }
         Shape::Unit => {
-            quote!(<() as #typed::Hydrate>::hydrate(view, value).map(|()| #path))
+            quote!(<() as #typed::Hydrate>::hydrate(view, held).map(|()| #path))
         }
     }
 }
@@ -111,7 +111,7 @@ fn of_enum(data: &DataEnum) -> Result<TokenStream> {
             shape => {
                 let read = read(shape, &quote!(Self::#ident));
                 quote! {
-                    (#name, ::core::option::Option::Some(value)) => {
+                    (#name, ::core::option::Option::Some(held)) => {
                         let content = || -> ::core::result::Result<Self, #typed::HydrateError> {
                             #read
                         };
@@ -124,13 +124,13 @@ fn of_enum(data: &DataEnum) -> Result<TokenStream> {
     Ok(quote! {
         fn hydrate(
             view: &::rejoin_document::View<'_>,
-            value: &::rejoin_document::Value,
+            held: &::rejoin_document::typed::Held,
         ) -> ::core::result::Result<Self, #typed::HydrateError> {
-            let (name, content) = #typed::variant(view, value)?;
+            let (name, content) = #typed::variant(view, held)?;
             match (name.as_str(), content.as_ref()) {
                 #(#arms)*
                 _ => ::core::result::Result::Err(#typed::HydrateError::unexpected(
-                    "a known variant", value,
+                    "a known variant", &held.value,
                 )),
             }
         }

@@ -17,11 +17,17 @@
 //! | `String` | scalar string; a text object is read as well |
 //! | [`Text`] | text object |
 //! | [`Counter`] | counter |
+//!
+//! Reading what was written gives an equal value, but for an option inside an option: both kinds of
+//! nothing are null. A [`Text`] or [`Counter`] that was changed by others since it was read keeps
+//! what they wrote.
 
+mod held;
 mod impls;
 mod place;
 mod text;
 
+pub use held::Held;
 pub use place::{ListPlace, MapPlace, Place};
 pub use text::{Counter, Text};
 
@@ -61,7 +67,7 @@ pub trait Hydrate: Sized {
     ///
     /// # Errors
     /// When the document holds something else there.
-    fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError>;
+    fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError>;
 
     /// The value that a missing key stands for, if any.
     fn missing() -> Option<Self> {
@@ -147,7 +153,7 @@ pub fn reconcile(tx: &mut Transaction<'_>, value: &impl Reconcile) -> Result<(),
 /// # Errors
 /// When the document holds something else.
 pub fn hydrate<T: Hydrate>(view: &View<'_>) -> Result<T, HydrateError> {
-    T::hydrate(view, &Value::Object(ObjType::Map, ObjId::ROOT))
+    T::hydrate(view, &Held::root())
 }
 
 /// Reads the value at a key of a map, which derived code calls for each field.
@@ -155,8 +161,8 @@ pub fn hydrate<T: Hydrate>(view: &View<'_>) -> Result<T, HydrateError> {
 /// # Errors
 /// When the document holds something else there, or nothing and the type has no value for that.
 pub fn hydrate_key<T: Hydrate>(view: &View<'_>, map: ObjId, key: &str) -> Result<T, HydrateError> {
-    let read = match view.get(map, key)? {
-        Some(value) => T::hydrate(view, &value),
+    let read = match Held::at(view, map, key)? {
+        Some(held) => T::hydrate(view, &held),
         None => T::missing().ok_or(HydrateError::Missing),
     };
     read.map_err(|error| error.inside(key))
@@ -171,8 +177,8 @@ pub fn hydrate_key_or_default<T: Hydrate + Default>(
     map: ObjId,
     key: &str,
 ) -> Result<T, HydrateError> {
-    match view.get(map, key)? {
-        Some(value) => T::hydrate(view, &value).map_err(|error| error.inside(key)),
+    match Held::at(view, map, key)? {
+        Some(held) => T::hydrate(view, &held).map_err(|error| error.inside(key)),
         None => Ok(T::default()),
     }
 }
@@ -186,8 +192,8 @@ pub fn hydrate_index<T: Hydrate>(
     list: ObjId,
     index: usize,
 ) -> Result<T, HydrateError> {
-    let read = match view.get(list, index)? {
-        Some(value) => T::hydrate(view, &value),
+    let read = match Held::at(view, list, index)? {
+        Some(held) => T::hydrate(view, &held),
         None => T::missing().ok_or(HydrateError::Missing),
     };
     read.map_err(|error| error.inside(index))
@@ -232,12 +238,13 @@ pub fn key_at_index<T: Reconcile>(
 ///
 /// # Errors
 /// When it is neither a string nor a map with one key.
-pub fn variant(view: &View<'_>, value: &Value) -> Result<(String, Option<Value>), HydrateError> {
+pub fn variant(view: &View<'_>, held: &Held) -> Result<(String, Option<Held>), HydrateError> {
+    let value = &held.value;
     if let Some(name) = impls::string(view, value) {
         return Ok((name, None));
     }
     let map = expect_object(value, ObjType::Map, "the name of a variant or a map with it")?;
-    let mut entries = view.entries(map)?;
+    let mut entries = Held::entries(view, map)?;
     match (entries.pop(), entries.is_empty()) {
         (Some((name, content)), true) => Ok((name, Some(content))),
         _ => Err(HydrateError::unexpected("a map with the name of one variant", value)),

@@ -63,6 +63,9 @@ pub(crate) struct Piece<'a> {
     pub(crate) range: Range<u32>,
 }
 
+/// A value with the id of the operation that set it.
+pub(crate) type ValueWithId = (Value, ObjId);
+
 impl<'a> View<'a> {
     /// The value at a key or index; of several concurrent ones the winner, the same on all sides.
     ///
@@ -135,6 +138,15 @@ impl<'a> View<'a> {
     /// # Errors
     /// When the object does not exist or is a sequence.
     pub fn entries(&self, object: ObjId) -> Result<Vec<(String, Value)>, ReadError> {
+        let entries = self.entries_with_ids(object)?.into_iter();
+        Ok(entries.map(|(key, (value, _))| (key, value)).collect())
+    }
+
+    /// As [`View::entries`], with the ids of the operations that set the values.
+    pub(crate) fn entries_with_ids(
+        &self,
+        object: ObjId,
+    ) -> Result<Vec<(String, ValueWithId)>, ReadError> {
         let index = self.object(object)?;
         let object = self.set.objects.get(index);
         let Content::Map(map) = &object.content else {
@@ -144,7 +156,8 @@ impl<'a> View<'a> {
         let mut entries = Vec::new();
         for (key, register) in map {
             if let Some(op) = self.set.winner(register, clock) {
-                entries.push((key.to_string(), self.set.value(register, op, clock)));
+                let value = self.set.value(register, op, clock);
+                entries.push((key.to_string(), (value, ObjId(op.id))));
             }
         }
         Ok(entries)
@@ -257,6 +270,15 @@ impl<'a> View<'a> {
     /// # Errors
     /// When the object does not exist or is no sequence.
     pub fn list_values(&self, object: ObjId) -> Result<Vec<Value>, ReadError> {
+        let values = self.list_values_with_ids(object)?.into_iter();
+        Ok(values.map(|(value, _)| value).collect())
+    }
+
+    /// As [`View::list_values`], with the ids of the operations that set the values.
+    pub(crate) fn list_values_with_ids(
+        &self,
+        object: ObjId,
+    ) -> Result<Vec<ValueWithId>, ReadError> {
         let (_, sequence) = self.sequence(object)?;
         let mut values = Vec::new();
         for piece in self.pieces(sequence) {
@@ -264,12 +286,15 @@ impl<'a> View<'a> {
                 RunKind::Text => {
                     let mut text = String::new();
                     self.push_text(&piece, &mut text);
-                    let value = |c: char| Value::Scalar(ScalarValue::Str(c.into()));
-                    values.extend(text.chars().map(value));
+                    let first = piece.run.id.plus(piece.range.start);
+                    let value = |(at, c): (u32, char)| {
+                        (Value::Scalar(ScalarValue::Str(c.into())), ObjId(first.plus(at)))
+                    };
+                    values.extend((0..).zip(text.chars()).map(value));
                 }
                 RunKind::Special { .. } => {
                     let register = self.set.register_of(piece.run);
-                    values.extend(self.values(register).pop().map(|(value, _)| value));
+                    values.extend(self.values(register).pop());
                 }
                 RunKind::Mark { .. } => {}
             }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Hydrate, HydrateError, Place, Reconcile, ReconcileError, expect_object, hydrate_index,
+    Held, Hydrate, HydrateError, Place, Reconcile, ReconcileError, expect_object, hydrate_index,
 };
 use crate::{
     object::ObjType,
@@ -35,33 +35,38 @@ macro_rules! scalars {
                 Some(self.scalar())
             }
 
-            fn key_of(view: &View<'_>, value: &Value) -> Option<ScalarValue> {
-                Some(Self::hydrate(view, value).ok()?.scalar())
+            fn key_of(_view: &View<'_>, value: &Value) -> Option<ScalarValue> {
+                Some(Self::from_value(value)?.scalar())
             }
         }
 
-        impl ToScalar for $type {
+        impl Scalar for $type {
             fn scalar(&self) -> ScalarValue {
                 let $value = self;
                 $to
             }
+
+            fn from_value(value: &Value) -> Option<Self> {
+                match value {
+                    $from => $read,
+                    _ => None,
+                }
+            }
         }
 
         impl Hydrate for $type {
-            fn hydrate(_view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-                let unexpected = || HydrateError::unexpected($expected, value);
-                match value {
-                    $from => $read.ok_or_else(unexpected),
-                    _ => Err(unexpected()),
-                }
+            fn hydrate(_view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+                let unexpected = || HydrateError::unexpected($expected, &held.value);
+                Self::from_value(&held.value).ok_or_else(unexpected)
             }
         }
     )*};
 }
 
-/// The scalar that a Rust value is.
-trait ToScalar {
+/// A Rust value that is a scalar.
+trait Scalar: Sized {
     fn scalar(&self) -> ScalarValue;
+    fn from_value(value: &Value) -> Option<Self>;
 }
 
 scalars! {
@@ -134,8 +139,9 @@ impl Reconcile for String {
 }
 
 impl Hydrate for String {
-    fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-        string(view, value).ok_or_else(|| HydrateError::unexpected("a string", value))
+    fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+        let unexpected = || HydrateError::unexpected("a string", &held.value);
+        string(view, &held.value).ok_or_else(unexpected)
     }
 }
 
@@ -146,8 +152,8 @@ impl Reconcile for () {
 }
 
 impl Hydrate for () {
-    fn hydrate(_view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-        match value {
+    fn hydrate(_view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+        match &held.value {
             Value::Scalar(ScalarValue::Null) => Ok(()),
             other => Err(HydrateError::unexpected("null", other)),
         }
@@ -172,10 +178,10 @@ impl<T: Reconcile> Reconcile for Option<T> {
 }
 
 impl<T: Hydrate> Hydrate for Option<T> {
-    fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-        match value {
+    fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+        match &held.value {
             Value::Scalar(ScalarValue::Null) => Ok(None),
-            value => T::hydrate(view, value).map(Some),
+            _ => T::hydrate(view, held).map(Some),
         }
     }
 
@@ -199,8 +205,8 @@ impl<T: Reconcile> Reconcile for Box<T> {
 }
 
 impl<T: Hydrate> Hydrate for Box<T> {
-    fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-        T::hydrate(view, value).map(Box::new)
+    fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+        T::hydrate(view, held).map(Box::new)
     }
 
     fn missing() -> Option<Self> {
@@ -215,9 +221,9 @@ impl<T: Reconcile> Reconcile for Vec<T> {
 }
 
 impl<T: Hydrate> Hydrate for Vec<T> {
-    fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-        let list = expect_object(value, ObjType::List, "a list")?;
-        let items = view.list_values(list)?;
+    fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+        let list = expect_object(&held.value, ObjType::List, "a list")?;
+        let items = Held::items(view, list)?;
         let read = |(index, item)| T::hydrate(view, item).map_err(|error| error.inside(index));
         items.iter().enumerate().map(read).collect()
     }
@@ -242,13 +248,13 @@ macro_rules! maps {
         impl<T: Hydrate, $key: From<String> + $($bound +)+ $(, $hasher: $($hash +)+)?> Hydrate
             for $map<$key, T $(, $hasher)?>
         {
-            fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-                let map = expect_object(value, ObjType::Map, "a map")?;
-                let read = |(key, value): (String, Value)| match T::hydrate(view, &value) {
+            fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+                let map = expect_object(&held.value, ObjType::Map, "a map")?;
+                let read = |(key, held): (String, Held)| match T::hydrate(view, &held) {
                     Ok(value) => Ok((key.into(), value)),
                     Err(error) => Err(error.inside(key)),
                 };
-                view.entries(map)?.into_iter().map(read).collect()
+                Held::entries(view, map)?.into_iter().map(read).collect()
             }
         }
     )*};
@@ -270,10 +276,10 @@ macro_rules! tuples {
         }
 
         impl<$($name: Hydrate),+> Hydrate for ($($name,)+) {
-            fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-                let list = expect_object(value, ObjType::List, "a list")?;
+            fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+                let list = expect_object(&held.value, ObjType::List, "a list")?;
                 if view.length(list, TextUnit::Utf16)? > $length {
-                    return Err(HydrateError::unexpected("a shorter list", value));
+                    return Err(HydrateError::unexpected("a shorter list", &held.value));
                 }
                 Ok(($(hydrate_index(view, list, $index)?,)+))
             }

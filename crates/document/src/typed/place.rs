@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Reconcile, ReconcileError};
+use super::{Held, Reconcile, ReconcileError, held::Identity};
 use crate::{
     object::{ObjId, ObjType},
     sequence::TextUnit,
@@ -17,7 +17,7 @@ pub struct Place<'p, 'd> {
     tx: &'p mut Transaction<'d>,
     at: At<'p>,
     /// What is there and may be changed rather than replaced.
-    found: Option<Value>,
+    found: Option<Held>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,13 +29,18 @@ enum At<'p> {
 
 impl<'p, 'd> Place<'p, 'd> {
     pub(super) fn root(tx: &'p mut Transaction<'d>) -> Self {
-        let found = Some(Value::Object(ObjType::Map, ObjId::ROOT));
-        Self { tx, at: At::Root, found }
+        Self { tx, at: At::Root, found: Some(Held::root()) }
     }
 
     /// What is there and may be changed rather than replaced.
     pub fn found(&self) -> Option<&Value> {
-        self.found.as_ref()
+        self.found.as_ref().map(|found| &found.value)
+    }
+
+    /// Whether this very text or counter is there and may be changed.
+    pub(super) fn holds(&self, identity: &Identity) -> bool {
+        let there = self.found.as_ref().and_then(|found| found.identity(&self.view()));
+        there.as_ref() == Some(identity)
     }
 
     /// The document as it is now.
@@ -99,7 +104,7 @@ impl<'p, 'd> Place<'p, 'd> {
     /// # Errors
     /// When the document refuses.
     pub fn variant(mut self, name: &str) -> Result<MapPlace<'p, 'd>, ReconcileError> {
-        if let Some(Value::Object(ObjType::Map, map)) = self.found {
+        if let Some(Value::Object(ObjType::Map, map)) = self.found().cloned() {
             let keys = self.tx.view().keys(map)?;
             if keys != [name] {
                 self.found = None;
@@ -114,7 +119,7 @@ impl<'p, 'd> Place<'p, 'd> {
     }
 
     fn object(self, kind: ObjType) -> Result<(&'p mut Transaction<'d>, ObjId), ReconcileError> {
-        let object = match (self.found, self.at) {
+        let object = match (self.found.map(|found| found.value), self.at) {
             (Some(Value::Object(found, id)), _) if found == kind => id,
             (_, At::Root) => return Err(ReconcileError::RootIsAMap),
             (_, At::Prop(object, prop)) => self.tx.put_object(object, prop, kind)?,
@@ -137,7 +142,7 @@ impl<'d> MapPlace<'_, 'd> {
     /// # Errors
     /// When the map cannot be read.
     pub fn place<'q>(&'q mut self, key: &'q str) -> Result<Place<'q, 'd>, ReconcileError> {
-        let found = self.tx.view().get(self.map, key)?;
+        let found = Held::at(&self.tx.view(), self.map, key)?;
         Ok(Place { tx: self.tx, at: At::Prop(self.map, Prop::Key(key)), found })
     }
 
@@ -147,7 +152,7 @@ impl<'d> MapPlace<'_, 'd> {
     /// When the document refuses, or the value is stale.
     pub fn write<T: Reconcile>(&mut self, key: &str, value: &T) -> Result<(), ReconcileError> {
         let view = self.tx.view();
-        let found = view.get(self.map, key)?.filter(|found| may_change(&view, found, value));
+        let found = Held::at(&view, self.map, key)?.filter(|found| may_change(&view, found, value));
         value.reconcile(Place { tx: self.tx, at: At::Prop(self.map, Prop::Key(key)), found })
     }
 
@@ -180,8 +185,8 @@ impl ListPlace<'_, '_> {
     /// When the document refuses, or an item is stale.
     pub fn write_all<T: Reconcile>(&mut self, items: &[T]) -> Result<(), ReconcileError> {
         let view = self.tx.view();
-        let old = view.list_values(self.list)?;
-        let old_keys: Vec<_> = old.iter().map(|value| T::key_of(&view, value)).collect();
+        let old = Held::items(&view, self.list)?;
+        let old_keys: Vec<_> = old.iter().map(|held| T::key_of(&view, &held.value)).collect();
         let new_keys: Vec<_> = items.iter().map(Reconcile::key).collect();
         let mut read = 0;
         let mut at = 0;
@@ -206,7 +211,8 @@ impl ListPlace<'_, '_> {
             let at = At::Insert(self.list, index);
             return value.reconcile(Place { tx: self.tx, at, found: None });
         }
-        let found = view.get(self.list, index)?.filter(|found| may_change(&view, found, value));
+        let found =
+            Held::at(&view, self.list, index)?.filter(|found| may_change(&view, found, value));
         let at = At::Prop(self.list, Prop::Index(index));
         value.reconcile(Place { tx: self.tx, at, found })
     }
@@ -243,8 +249,8 @@ impl ListPlace<'_, '_> {
 }
 
 /// Whether a value may be written into what is there; else it takes its place.
-fn may_change<T: Reconcile>(view: &View<'_>, found: &Value, value: &T) -> bool {
-    match (T::key_of(view, found), value.key()) {
+fn may_change<T: Reconcile>(view: &View<'_>, found: &Held, value: &T) -> bool {
+    match (T::key_of(view, &found.value), value.key()) {
         (Some(there), Some(new)) => there == new,
         (None, None) => true,
         _ => false,

@@ -1,6 +1,8 @@
 //! Values whose changes add up instead of replacing each other: texts and counters.
 
-use super::{Hydrate, HydrateError, Place, Reconcile, ReconcileError, expect_object};
+use super::{
+    Held, Hydrate, HydrateError, Place, Reconcile, ReconcileError, expect_object, held::Identity,
+};
 use crate::{
     object::ObjType,
     value::{ScalarValue, Value},
@@ -10,11 +12,31 @@ use crate::{
 /// A string that people edit at the same time: a text object.
 ///
 /// Reading it, changing the string and writing it back writes only the difference. When the document's
-/// text was changed in between, that is an error rather than the loss of what others wrote.
+/// text was changed in between, that is an error rather than the loss of what others wrote; when
+/// only the document's text was changed, it stays as it is. Written anywhere but to the text that it
+/// was read from, it makes what is there read as it does.
 #[derive(Debug, Clone, Default)]
 pub struct Text {
-    read: Option<String>,
+    read: Option<Read<String>>,
     now: String,
+}
+
+/// What a value was when it was read, and where.
+#[derive(Debug, Clone)]
+struct Read<T> {
+    from: Identity,
+    value: T,
+}
+
+impl<T> Read<T> {
+    fn new(view: &View<'_>, held: &Held, value: T) -> Option<Self> {
+        Some(Self { from: held.identity(view)?, value })
+    }
+
+    /// What it was, when it was read from what the place holds.
+    fn value_if_at<'r>(read: Option<&'r Self>, place: &Place<'_, '_>) -> Option<&'r T> {
+        read.filter(|read| place.holds(&read.from)).map(|read| &read.value)
+    }
 }
 
 impl Text {
@@ -45,12 +67,13 @@ impl Eq for Text {}
 
 impl Reconcile for Text {
     fn reconcile(&self, place: Place<'_, '_>) -> Result<(), ReconcileError> {
+        let read = Read::value_if_at(self.read.as_ref(), &place);
         let (tx, object) = place.text()?;
         let there = tx.view().text(object)?;
-        if there == self.now || self.read.as_ref() == Some(&self.now) {
+        if there == self.now || read == Some(&self.now) {
             return Ok(());
         }
-        if self.read.as_ref().is_some_and(|read| *read != there) {
+        if read.is_some_and(|read| *read != there) {
             return Err(ReconcileError::Stale);
         }
         Ok(tx.update_text(object, &self.now)?)
@@ -58,16 +81,19 @@ impl Reconcile for Text {
 }
 
 impl Hydrate for Text {
-    fn hydrate(view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-        let text = view.text(expect_object(value, ObjType::Text, "a text")?)?;
-        Ok(Self { read: Some(text.clone()), now: text })
+    fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+        let now = view.text(expect_object(&held.value, ObjType::Text, "a text")?)?;
+        Ok(Self { read: Read::new(view, held, now.clone()), now })
     }
 }
 
 /// A number to which what everyone adds adds up.
-#[derive(Debug, Clone, Copy, Default)]
+///
+/// Writing it back to the counter that it was read from adds the difference, once for each time that
+/// it is written: read it again before the next time. Anywhere else it becomes a counter of its own.
+#[derive(Debug, Clone, Default)]
 pub struct Counter {
-    read: Option<i64>,
+    read: Option<Read<i64>>,
     now: i64,
 }
 
@@ -99,23 +125,21 @@ impl Eq for Counter {}
 
 impl Reconcile for Counter {
     fn reconcile(&self, place: Place<'_, '_>) -> Result<(), ReconcileError> {
-        match (self.read, place.found()) {
-            (Some(read), Some(Value::Scalar(ScalarValue::Counter(_)))) => {
-                match self.now.wrapping_sub(read) {
-                    0 => Ok(()),
-                    by => place.increment(by),
-                }
-            }
-            _ => place.scalar(ScalarValue::Counter(self.now)),
+        match Read::value_if_at(self.read.as_ref(), &place) {
+            Some(read) => match self.now.wrapping_sub(*read) {
+                0 => Ok(()),
+                by => place.increment(by),
+            },
+            None => place.scalar(ScalarValue::Counter(self.now)),
         }
     }
 }
 
 impl Hydrate for Counter {
-    fn hydrate(_view: &View<'_>, value: &Value) -> Result<Self, HydrateError> {
-        match value {
-            Value::Scalar(ScalarValue::Counter(value)) => {
-                Ok(Self { read: Some(*value), now: *value })
+    fn hydrate(view: &View<'_>, held: &Held) -> Result<Self, HydrateError> {
+        match &held.value {
+            Value::Scalar(ScalarValue::Counter(now)) => {
+                Ok(Self { read: Read::new(view, held, *now), now: *now })
             }
             other => Err(HydrateError::unexpected("a counter", other)),
         }
