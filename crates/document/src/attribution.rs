@@ -1,4 +1,4 @@
-//! Who wrote what: which change and actor inserted each part of a text.
+//! Who wrote what: which change and actor wrote each part of a text.
 
 use std::ops::Range;
 
@@ -9,11 +9,11 @@ use crate::{
     document::Document,
     object::ObjId,
     op_id::OpId,
-    sequence::TextUnit,
+    sequence::{Run, RunKind, TextUnit},
     view::{Piece, ReadError},
 };
 
-/// A part of a text that one change inserted.
+/// A part of a text that one change wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authored {
     /// Where, in the unit asked for.
@@ -29,7 +29,8 @@ pub struct Authored {
 struct Origin(Option<ChangeIndex>, u32);
 
 impl Document {
-    /// Which change wrote each part of a text or list as it is now, from its start to its end.
+    /// Which change wrote each part of a text or list as it is now, from its start to its end: the
+    /// one that inserted it or, where something was put over it since, that put what shows.
     ///
     /// # Errors
     /// When there is no such object or it is no sequence.
@@ -39,9 +40,10 @@ impl Document {
         let measure = self.set.objects.get(number).kind.measure(unit);
         let mut parts: Vec<(Range<usize>, Origin)> = Vec::new();
         for piece in view.pieces(sequence) {
+            let first = self.written_by(piece.run);
             let mut start = piece.range.start;
             while start < piece.range.end {
-                let (origin, covered) = self.origin_of(piece.run.id.plus(start));
+                let (origin, covered) = self.origin_of(first.plus(start));
                 let end = piece.range.end.min(start.saturating_add(covered));
                 let width = view.width(&Piece { run: piece.run, range: start..end }, measure);
                 let from = parts.last().map_or(0, |(range, _)| range.end);
@@ -59,6 +61,17 @@ impl Document {
             actor: change.map(|_| self.set.actors.get(actor).clone()),
         };
         Ok(parts.into_iter().map(authored).collect())
+    }
+
+    /// The operation that wrote what shows of the first element of a run.
+    fn written_by(&self, run: &Run) -> OpId {
+        match run.kind {
+            RunKind::Special { .. } => {
+                let winner = self.set.winner(self.set.register_of(run), None);
+                winner.map_or(run.id, |op| op.id)
+            }
+            RunKind::Text | RunKind::Mark { .. } => run.id,
+        }
     }
 
     /// The change of an operation, and how many operations from it on the change has.
