@@ -257,7 +257,10 @@ impl Document {
         let (Ok(start_op), Ok(max_op)) = (u32::try_from(start_op), u32::try_from(max_op)) else {
             return Err(RefusedReason::TooManyOps(max_op));
         };
-        let patches = log.len();
+        if max_op > OpId::MAX_COUNTER {
+            return Err(RefusedReason::TooManyOps(max_op.into()));
+        }
+        let checkpoint = log.checkpoint();
         let mut id = OpId::new(start_op, actor);
         for run in runs {
             let run = run.map_ids(|id| match id {
@@ -266,7 +269,7 @@ impl Document {
             });
             if let Err(reason) = self.set.integrate(id, &run, log) {
                 self.set.truncate(actor, start_op);
-                log.truncate(patches);
+                log.back_to(&checkpoint);
                 return Err(RefusedReason::InvalidOp { counter: id.counter.into(), reason });
             }
             id.counter += run.count();
@@ -309,9 +312,10 @@ mod tests {
         actor::{ActorId, Actors},
         change::{ChangeEncoder, ChangeHeader},
         load::LoadOptions,
+        mark::Expand,
         object::{ObjId, ObjType},
         sequence::TextUnit,
-        transaction::CommitOptions,
+        transaction::{CommitOptions, WriteError},
     };
 
     fn commit(doc: &mut Document, actor: u8) -> ChangeHash {
@@ -396,6 +400,84 @@ mod tests {
             assert!(doc.refused().is_empty());
         }
         assert_eq!(early.heads(), late.heads());
+    }
+
+    /// A change of actor 3 on all of the document: it does `first`, and then types in an object that
+    /// is not there.
+    fn wrong_in_its_second_operation(doc: &Document, first: OpRun<'_>) -> Change {
+        let mut actors = doc.set.actors.clone();
+        let actor = actors.intern(&ActorId::new(&[3]));
+        let start_op = doc.set.max_op + 1;
+        let nowhere =
+            OpRun::Insert { object: OpId::new(1, actor), after: OpId::ZERO, text: "x", count: 1 };
+        let deps = doc.heads();
+        let (time, message, extra) = (0, None, &[][..]);
+        let header = ChangeHeader { deps, actor, seq: 1, start_op, time, message, extra };
+        let mut encoder = ChangeEncoder::default();
+        encoder.encode(&header, &actors, &[first, nowhere]);
+        Change::parse(encoder.chunk()).unwrap()
+    }
+
+    #[test]
+    fn a_refused_change_leaves_the_patches_of_those_before_it() {
+        let unit = TextUnit::Utf16;
+        let mut base = Document::new();
+        let mut transaction = base.transaction(&ActorId::new(&[1]));
+        let text = transaction.put_object(ObjId::ROOT, "text", ObjType::Text).unwrap();
+        transaction.splice_text(text, 0, 0, "hello", unit).unwrap();
+        transaction.commit(CommitOptions::default()).unwrap();
+        for what in ["insertion", "deletion", "mark"] {
+            let mut other = base.fork();
+            let mut transaction = other.transaction(&ActorId::new(&[2]));
+            match what {
+                "insertion" => transaction.splice_text(text, 5, 0, " world", unit).unwrap(),
+                "deletion" => transaction.splice_text(text, 0, 2, "", unit).unwrap(),
+                _ => transaction.mark(text, 0..3, "strong", true, Expand::None, unit).unwrap(),
+            }
+            let good = transaction.commit(CommitOptions::default()).unwrap();
+            let good = other.change(&good).unwrap();
+            // It goes on where the good one ended, so that their patches are joined.
+            let last = OpId::new(other.set.max_op, other.set.actors.len() as u32 - 1);
+            let third = OpId::new(4, 0);
+            let bad = match what {
+                "insertion" => {
+                    OpRun::Insert { object: text.0, after: last, text: "EVIL", count: 4 }
+                }
+                _ => OpRun::Delete { object: text.0, target: third, step: 1, count: 1 },
+            };
+            let bad = wrong_in_its_second_operation(&other, bad);
+            let (mut alone, mut with_bad) = (base.fork(), base.fork());
+            let mut expected = PatchLog::active(unit);
+            alone.apply([good.clone()], &mut expected).unwrap();
+            let mut log = PatchLog::active(unit);
+            with_bad.apply([good, bad], &mut log).unwrap_err();
+            assert_eq!(with_bad.view().text(text).unwrap(), alone.view().text(text).unwrap());
+            assert_eq!(log.take(), expected.take(), "{what}");
+        }
+    }
+
+    #[test]
+    fn counters_end_where_a_save_can_still_be_read() {
+        let last = OpId::MAX_COUNTER;
+        let mut doc = Document::new();
+        let error =
+            doc.apply([forged(1, 1, last + 2, &[])], &mut PatchLog::inactive()).unwrap_err();
+        assert_eq!(error.reason, RefusedReason::TooManyOps(u64::from(last) + 1));
+        // Up to there a stranger may count. Nothing can be written then, and nothing breaks.
+        doc.apply([forged(1, 1, last + 1, &[])], &mut PatchLog::inactive()).unwrap();
+        let mut transaction = doc.transaction(&ActorId::new(&[2]));
+        assert_eq!(transaction.put(ObjId::ROOT, "n", 1i64), Err(WriteError::TooManyOps));
+        drop(transaction);
+        doc.commit_empty(&ActorId::new(&[2]), CommitOptions::default());
+        let mut draft = doc.draft_transaction();
+        draft.put(ObjId::ROOT, "n", 1i64).unwrap();
+        draft.keep();
+        assert_eq!(doc.commit_draft(&ActorId::new(&[2]), CommitOptions::default()), None);
+        let journal = doc.draft_journal().unwrap();
+        let mut loaded = Document::load(&doc.save(), LoadOptions::default()).unwrap();
+        loaded.restore_draft(&journal).unwrap();
+        assert_eq!(loaded.draft_len(), 1);
+        assert_eq!(loaded.heads(), doc.heads());
     }
 
     #[test]

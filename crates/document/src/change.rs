@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::{
     actor::ActorId,
+    budget::Budget,
     change_hash::ChangeHash,
     chunk::{Chunk, ChunkBuffer, ChunkError, ChunkKind},
     deflate::{self, InflateError},
@@ -22,13 +23,6 @@ use crate::{
 };
 pub(crate) use decoder::OpDecoder;
 pub(crate) use encoder::{ChangeEncoder, ChangeHeader, OpEncoder};
-
-/// How many runs and predecessors a change may have however few its bytes are: repeated values take
-/// none, so a few bytes could claim billions.
-const MAX_FREE_RUNS: usize = 1 << 22;
-
-/// How many runs and predecessors a change may have beyond that for each byte of its columns.
-const MAX_RUNS_PER_BYTE: usize = 256;
 
 /// What one actor did at once: operations, and the changes that it had seen before.
 ///
@@ -152,8 +146,7 @@ impl Change {
         if chunk.bytes.len() < bytes.len() {
             return Err(ChangeError::TrailingBytes(bytes.len() - chunk.bytes.len()));
         }
-        let mut left = deflate::MAX_INFLATED;
-        ChangeParser::default().parse(&chunk, &mut left)
+        ChangeParser::default().parse(&chunk, &mut Budget::for_bytes(bytes.len()))
     }
 
     /// The change that was encoded last, as it was encoded.
@@ -257,7 +250,7 @@ impl Change {
         let mut reader = Reader::new(bytes);
         let decoder = Columns::parse(&mut reader, ColumnLayout::Change).ok().and_then(|columns| {
             let data = reader.rest();
-            OpDecoder::new(&columns, data, self.0.start_op, actors).ok()
+            OpDecoder::new(&columns, data, self.0.start_op, actors, usize::MAX).ok()
         });
         decoder.map_or(OpRuns::One(None), |decoder| OpRuns::Many(Box::new(decoder)))
     }
@@ -335,19 +328,19 @@ pub(crate) struct ChangeParser {
 }
 
 impl ChangeParser {
-    /// Reads a change chunk, deflated or not; it may inflate to what is `left`.
+    /// Reads a change chunk, deflated or not; within a budget.
     ///
     /// # Errors
     /// As for [`Change::parse`].
     pub(crate) fn parse(
         &mut self,
         chunk: &Chunk<'_>,
-        left: &mut usize,
+        budget: &mut Budget,
     ) -> Result<Change, ChangeError> {
         let (bytes, hash, header_len): (Box<[u8]>, _, _) = match chunk.kind {
-            ChunkKind::Change => return Ok(self.read(chunk, |_| {})?.into_change()),
+            ChunkKind::Change => return Ok(self.read(chunk, budget, |_| {})?.into_change()),
             ChunkKind::Deflated => {
-                let mut body = deflate::inflate_within(chunk.body, left)?;
+                let mut body = deflate::inflate_within(chunk.body, budget)?;
                 let mut buffer = ChunkBuffer::default();
                 let body_len = body.len();
                 buffer.start().append(&mut body);
@@ -360,7 +353,7 @@ impl ChangeParser {
             return Err(ChunkError::Checksum.into());
         }
         let header = Header::read(&bytes, header_len)?;
-        let op_count = self.check_ops(&bytes, &header, |_| {})?;
+        let op_count = self.check_ops(&bytes, &header, budget, |_| {})?;
         Ok(Change::new(bytes, ChangeHash(hash), header, op_count))
     }
 
@@ -372,6 +365,7 @@ impl ChangeParser {
     pub(crate) fn read<'c>(
         &mut self,
         chunk: &Chunk<'c>,
+        budget: &mut Budget,
         run: impl FnMut(OpRun<'c>),
     ) -> Result<ReadChange<'c>, ChangeError> {
         let bytes = chunk.bytes;
@@ -380,7 +374,7 @@ impl ChangeParser {
             return Err(ChunkError::Checksum.into());
         }
         let header = Header::read(bytes, bytes.len() - chunk.body.len())?;
-        let op_count = self.check_ops(bytes, &header, run)?;
+        let op_count = self.check_ops(bytes, &header, budget, run)?;
         Ok(ReadChange { bytes, hash: ChangeHash(hash), header, op_count })
     }
 
@@ -392,7 +386,7 @@ impl ChangeParser {
         let hash = encoder.hash().expect("invariant: something was encoded");
         let chunk = Chunk::read(encoder.chunk(), 0)?;
         let header = Header::read(chunk.bytes, chunk.bytes.len() - chunk.body.len())?;
-        let op_count = self.check_ops(chunk.bytes, &header, |_| {})?;
+        let op_count = self.check_ops(chunk.bytes, &header, &mut Budget::unlimited(), |_| {})?;
         Ok(Change::new(chunk.bytes.into(), hash, header, op_count))
     }
 
@@ -401,6 +395,7 @@ impl ChangeParser {
         &mut self,
         bytes: &'b [u8],
         header: &Header,
+        budget: &mut Budget,
         mut give: impl FnMut(OpRun<'b>),
     ) -> Result<u32, ChangeError> {
         let actors = header.others.len() + 1;
@@ -423,7 +418,8 @@ impl ChangeParser {
         };
         let data = &bytes[header.data.clone()];
         let start = u64::from(header.start_op);
-        let mut decoder = OpDecoder::new(&header.column_list, data, header.start_op, actors)
+        let list = &header.column_list;
+        let mut decoder = OpDecoder::new(list, data, header.start_op, actors, budget.runs)
             .map_err(|error| ChangeError::Op { index: 0, error })?;
         self.ops.clear();
         self.referred.clear();
@@ -444,6 +440,7 @@ impl ChangeParser {
             });
             give(run);
         }
+        budget.runs = decoder.budget();
         if !referred.iter().skip(1).all(|referred| *referred) {
             return Err(ChangeError::UnsortedActors);
         }

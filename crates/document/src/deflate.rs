@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use crate::budget::Budget;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// The most bytes that what is read in one call may inflate to, unless the caller says otherwise:
@@ -28,13 +29,13 @@ pub enum InflateError {
     },
 }
 
-/// Inflates all of `bytes`, and takes what comes out from what is `left` of a budget.
+/// Inflates all of `bytes`, and takes what comes out from the budget.
 ///
 /// # Errors
 /// As for [`inflate`], with what is left as the limit.
-pub(crate) fn inflate_within(bytes: &[u8], left: &mut usize) -> Result<Vec<u8>, InflateError> {
-    let inflated = inflate(bytes, *left)?;
-    *left -= inflated.len();
+pub(crate) fn inflate_within(bytes: &[u8], budget: &mut Budget) -> Result<Vec<u8>, InflateError> {
+    let inflated = inflate(bytes, budget.inflated)?;
+    budget.inflated -= inflated.len();
     Ok(inflated)
 }
 

@@ -71,7 +71,7 @@ impl Diff<'_> {
 
     fn state(&self, register: &Register, clock: &Clock) -> Option<(Value, bool, OpId)> {
         let winner = self.set.winner(register, Some(clock))?;
-        let conflict = self.set.visible(register, Some(clock)).count() > 1;
+        let conflict = self.set.visible(register, Some(clock)).nth_back(1).is_some();
         Some((self.set.value(register, winner, Some(clock)), conflict, winner.id))
     }
 

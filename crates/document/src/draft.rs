@@ -96,15 +96,19 @@ impl Document {
         }
     }
 
-    /// Makes the draft one change on the current heads. `None` when there is no draft.
+    /// Makes the draft one change on the current heads. `None` when there is no draft, and when the
+    /// document has no numbers left for its operations: it then stays a draft.
     ///
     /// Nothing that is visible changes.
     pub fn commit_draft(&mut self, actor: &ActorId, options: CommitOptions) -> Option<ChangeHash> {
+        if self.draft_len() > (OpId::MAX_COUNTER - self.set.max_op) as usize {
+            return None;
+        }
         let draft = self.draft.take()?;
         let actor = self.set.actors.intern(actor);
         let start_op = self.set.max_op + 1;
         let copy = self.set.log.clone_draft();
-        let object_ids: Vec<OpId> = self.set.objects.iter().map(|(_, object)| object.id).collect();
+        let object_ids = self.set.objects.ids();
         self.set.truncate(OpId::DRAFT_ACTOR, 1);
         let mut log = PatchLog::inactive();
         let mut id = OpId::new(start_op, actor);

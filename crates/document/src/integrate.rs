@@ -520,7 +520,7 @@ impl OpSet {
     fn take_back(&mut self, id: OpId, object: ObjectIndex, number: u32) {
         let op = self.log.others[number as usize].clone();
         if op.action.makes_object()
-            && let Some(made) = self.objects.remove_last()
+            && let Some(made) = self.objects.remove(id)
             && let Content::Sequence(sequence) = made.content
         {
             self.sequences.uncreate(sequence);

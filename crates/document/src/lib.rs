@@ -63,6 +63,7 @@ mod actor;
 mod apply;
 mod attribution;
 mod author;
+mod budget;
 mod bundle;
 mod change;
 mod change_graph;

@@ -6,6 +6,7 @@ mod document;
 mod rows;
 
 use crate::{
+    budget::Budget,
     bundle::BundleError,
     change::{Change, ChangeError, ChangeParser},
     change_hash::ChangeHash,
@@ -132,7 +133,7 @@ impl Document {
     /// With the first chunk that could not be taken in.
     pub fn load(bytes: &[u8], options: LoadOptions) -> Result<Self, LoadError> {
         let mut document = Self::new();
-        let mut contents = Contents::new(options);
+        let mut contents = Contents::new(options, bytes.len());
         for chunk in Chunks::new(bytes) {
             let chunk = chunk.map_err(|cause| LoadError {
                 offset: contents.end,
@@ -159,12 +160,12 @@ impl Document {
     pub fn salvage(bytes: &[u8]) -> Salvaged {
         let mut document = Self::new();
         let mut unread = Vec::new();
-        let mut contents = Contents::new(LoadOptions::default());
+        let mut contents = Contents::new(LoadOptions::default(), bytes.len());
         let mut chunks = Chunks::new(bytes);
         while let Some(chunk) = chunks.next() {
             match chunk {
                 Ok(chunk) => {
-                    contents.left = MAX_INFLATED;
+                    contents.budget = Budget::for_bytes(chunk.bytes.len());
                     let taken =
                         document.take_chunk(&chunk, &mut contents, &mut PatchLog::inactive());
                     if let Err(cause) = taken {
@@ -209,7 +210,7 @@ impl Document {
         log: &mut PatchLog,
     ) -> Result<usize, LoadError> {
         let before = self.graph.len();
-        let mut contents = Contents::new(options);
+        let mut contents = Contents::new(options, bytes.len());
         let mut result = Ok(());
         for chunk in Chunks::new(bytes) {
             let taken = match chunk {
@@ -244,13 +245,13 @@ impl Document {
     ) -> Result<(), LoadErrorCause> {
         let changes: Vec<Change> = match chunk.kind {
             ChunkKind::Change => {
-                let Contents { parser, runs, .. } = contents;
+                let Contents { parser, runs, budget, .. } = contents;
                 runs.clear();
-                let change = parser.read(chunk, |run| runs.push(run))?;
+                let change = parser.read(chunk, budget, |run| runs.push(run))?;
                 return Ok(self.apply_read(change, runs.drain(..), log)?);
             }
             ChunkKind::Deflated => {
-                let change = contents.parser.parse(chunk, &mut contents.left)?;
+                let change = contents.parser.parse(chunk, &mut contents.budget)?;
                 return Ok(self.apply_one(change, log)?);
             }
             ChunkKind::Document => {
@@ -258,7 +259,7 @@ impl Document {
                 if !chunk.checksum_is_right() {
                     return Err(LoadErrorCause::Checksum);
                 }
-                let read = document::read(chunk.body, contents.trust, &mut contents.left)?;
+                let read = document::read(chunk.body, contents.trust, &mut contents.budget)?;
                 // Into an empty document nobody looks at, the whole goes at once.
                 if self.is_pristine() && !log.is_active() {
                     *self = read;
@@ -276,7 +277,7 @@ impl Document {
                 if !chunk.checksum_is_right() {
                     return Err(LoadErrorCause::Checksum);
                 }
-                crate::bundle::read(chunk.body, &mut contents.left)?
+                crate::bundle::read(chunk.body, &mut contents.budget)?
             }
         };
         // As in `apply`: a change that is refused does not hinder the others.
@@ -300,8 +301,7 @@ impl Document {
 /// What was seen so far of a concatenation of chunks.
 struct Contents<'c> {
     trust: Trust,
-    /// How many bytes the rest may inflate to.
-    left: usize,
+    budget: Budget,
     parser: ChangeParser,
     /// Those of the change at hand.
     runs: Vec<OpRun<'c>>,
@@ -310,9 +310,9 @@ struct Contents<'c> {
 }
 
 impl Contents<'_> {
-    fn new(options: LoadOptions) -> Self {
+    fn new(options: LoadOptions, len: usize) -> Self {
         let parser = ChangeParser::default();
-        let LoadOptions { trust, max_inflated: left } = options;
-        Self { trust, left, parser, runs: Vec::new(), has_document: false, end: 0 }
+        let budget = Budget { inflated: options.max_inflated, ..Budget::for_bytes(len) };
+        Self { trust: options.trust, budget, parser, runs: Vec::new(), has_document: false, end: 0 }
     }
 }

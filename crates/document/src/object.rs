@@ -173,8 +173,8 @@ impl Objects {
     pub(crate) fn add(&mut self, object: Object) -> ObjectIndex {
         let index = ObjectIndex(self.list.len() as u32);
         if self.list.len() == FEW {
-            let known = self.list.iter().enumerate().skip(1);
-            self.by_id = known.map(|(at, object)| (object.id, ObjectIndex(at as u32))).collect();
+            let known = self.iter().skip(1).map(|(index, object)| (object.id, index));
+            self.by_id = known.collect();
         }
         if self.list.len() >= FEW {
             self.by_id.insert(object.id, index);
@@ -183,15 +183,33 @@ impl Objects {
         index
     }
 
-    /// Takes back the object that was added last.
-    pub(crate) fn remove_last(&mut self) -> Option<Object> {
-        let object = self.list.pop()?;
-        self.by_id.remove(&object.id);
+    /// Takes an object out. The others keep their numbers: unless it was added last, its own stays
+    /// vacant.
+    pub(crate) fn remove(&mut self, id: OpId) -> Option<Object> {
+        let index = self.find(id).filter(|index| *index != ObjectIndex::ROOT)?;
+        self.by_id.remove(&id);
+        let vacant = Object {
+            id: OpId::ZERO,
+            kind: ObjType::Map,
+            parent: None,
+            content: Content::Map(BTreeMap::new()),
+        };
+        let object = std::mem::replace(self.get_mut(index), vacant);
+        while self.list.len() > 1 && self.list.last().is_some_and(|last| last.id.is_zero()) {
+            self.list.pop();
+        }
         Some(object)
     }
 
     /// All objects in the order of their making here.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ObjectIndex, &Object)> {
-        self.list.iter().enumerate().map(|(at, object)| (ObjectIndex(at as u32), object))
+        let numbered = self.list.iter().enumerate();
+        let all = numbered.map(|(at, object)| (ObjectIndex(at as u32), object));
+        all.filter(|(index, object)| *index == ObjectIndex::ROOT || !object.id.is_zero())
+    }
+
+    /// The ids of all objects by their numbers; that of a vacant one is zero.
+    pub(crate) fn ids(&self) -> Vec<OpId> {
+        self.list.iter().map(|object| object.id).collect()
     }
 }

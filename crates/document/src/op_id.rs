@@ -18,6 +18,13 @@ impl OpId {
     /// The actor number of a draft's operations, which have no actor before they are committed.
     pub(crate) const DRAFT_ACTOR: u32 = u32::MAX;
 
+    /// The greatest counter of an operation in a change. What is left above it is for drafts, which
+    /// count on from the greatest counter that there is when they are journaled.
+    pub(crate) const MAX_COUNTER: u32 = u32::MAX - Self::MAX_DRAFT - 1;
+
+    /// How many operations a draft may have.
+    pub(crate) const MAX_DRAFT: u32 = 1 << 24;
+
     pub(crate) const fn new(counter: u32, actor: u32) -> Self {
         Self { counter, actor }
     }

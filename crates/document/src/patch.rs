@@ -110,10 +110,27 @@ pub struct PatchLog {
     changed_marks: Vec<(ObjectIndex, String)>,
 }
 
+/// A state of a log.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    patches: usize,
+    marks: usize,
+    last: Growing,
+}
+
+/// The last patch, as far as later operations may be joined to it.
+#[derive(Debug, Clone, Copy)]
+enum Growing {
+    Nothing,
+    Text { len: usize },
+    Deletion { index: usize, length: usize },
+}
+
 /// What a register showed before an operation.
 pub(crate) struct RegisterState {
     winner: Option<OpId>,
-    visible: usize,
+    /// Whether more than the winner shows.
+    conflict: bool,
 }
 
 /// What an element showed before an operation.
@@ -149,15 +166,33 @@ impl PatchLog {
         self.unit.unwrap_or(TextUnit::Utf16)
     }
 
-    /// How many patches there are, to cut back to when what they tell is taken back.
-    pub(crate) fn len(&self) -> usize {
-        self.patches.len()
+    /// Where the log stands, to go back to when what is logged from here on is taken back.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        let last = match self.patches.last().map(|patch| &patch.action) {
+            Some(PatchAction::SpliceText { value, .. }) => Growing::Text { len: value.len() },
+            Some(PatchAction::DeleteSeq { index, length }) => {
+                Growing::Deletion { index: *index, length: *length }
+            }
+            _ => Growing::Nothing,
+        };
+        Checkpoint { patches: self.patches.len(), marks: self.changed_marks.len(), last }
     }
 
-    /// Forgets what was logged after the first `len` patches.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.patches.truncate(len);
-        self.changed_marks.clear();
+    /// Forgets what was logged since a checkpoint, also what later operations added to a patch
+    /// that was there.
+    pub(crate) fn back_to(&mut self, checkpoint: &Checkpoint) {
+        self.patches.truncate(checkpoint.patches);
+        self.changed_marks.truncate(checkpoint.marks);
+        match (self.patches.last_mut().map(|patch| &mut patch.action), checkpoint.last) {
+            (Some(PatchAction::SpliceText { value, .. }), Growing::Text { len }) => {
+                value.truncate(len);
+            }
+            (
+                Some(PatchAction::DeleteSeq { index, length }),
+                Growing::Deletion { index: first, length: count },
+            ) => (*index, *length) = (first, count),
+            _ => {}
+        }
     }
 
     /// Adds the patches that depend on all operations of a change being there.
@@ -179,7 +214,7 @@ impl PatchLog {
     pub(crate) fn register_state(&self, set: &OpSet, register: &Register) -> RegisterState {
         let mut visible = set.visible(register, None);
         let winner = visible.next_back().map(|op| op.id);
-        RegisterState { winner, visible: visible.count() + usize::from(winner.is_some()) }
+        RegisterState { winner, conflict: visible.next_back().is_some() }
     }
 
     /// A register of a map took in the operation `id`.
@@ -194,7 +229,7 @@ impl PatchLog {
     ) {
         let Key::Map(key) = key else { return };
         let after = self.register_state(set, register);
-        let same = after.winner == before.winner && (after.visible > 1) == (before.visible > 1);
+        let same = after.winner == before.winner && after.conflict == before.conflict;
         if same && let Some(by) = self.increment(set, register, id, after.winner) {
             let key = PathKey::Key(key.into());
             self.push(set, object, PatchAction::Increment { key, by });
@@ -204,7 +239,7 @@ impl PatchLog {
                 Some(op) => PatchAction::PutMap {
                     key,
                     value: set.value(register, op, None),
-                    conflict: after.visible > 1,
+                    conflict: after.conflict,
                 },
                 None if before.winner.is_some() => PatchAction::DeleteMap { key },
                 None => return,
@@ -235,7 +270,7 @@ impl PatchLog {
             Some((_, run)) if run.kind != RunKind::Text => {
                 (self.register_state(set, set.register_of(run)), run.summary())
             }
-            _ => (RegisterState { winner: None, visible: 0 }, Summary::default()),
+            _ => (RegisterState { winner: None, conflict: false }, Summary::default()),
         };
         ElementState { register, widths }
     }
@@ -263,9 +298,7 @@ impl PatchLog {
         let after = self.register_state(set, register);
         let index = self.index(set, object, place);
         let before_register = &before.register;
-        if after.winner == before_register.winner
-            && (after.visible > 1) == (before_register.visible > 1)
-        {
+        if after.winner == before_register.winner && after.conflict == before_register.conflict {
             if let Some(by) = self.increment(set, register, id, after.winner) {
                 self.push(set, object, PatchAction::Increment { key: PathKey::Index(index), by });
             }
@@ -276,7 +309,7 @@ impl PatchLog {
         match (before.register.winner, set.winner(register, None)) {
             (Some(_), Some(op)) if kind != ObjType::Text => {
                 let value = set.value(register, op, None);
-                let conflict = after.visible > 1;
+                let conflict = after.conflict;
                 self.push(set, object, PatchAction::PutSeq { index, value, conflict });
             }
             (old, new) => {
@@ -339,7 +372,7 @@ impl PatchLog {
                         self.splice_text(set, object, index, &text);
                     }
                     value => {
-                        let conflict = set.visible(register, None).count() > 1;
+                        let conflict = set.visible(register, None).nth_back(1).is_some();
                         let values = vec![(value, conflict)];
                         self.push(set, object, PatchAction::Insert { index, values });
                     }

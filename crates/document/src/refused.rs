@@ -43,7 +43,7 @@ pub enum RefusedReason {
         max_op: u64,
     },
     /// It has more operations than can be numbered.
-    #[error("operation counters reach {0}, above 4,294,967,295")]
+    #[error("operation counters reach {0}, above 4,278,190,078")]
     TooManyOps(u64),
     /// An operation does not fit.
     #[error("operation {counter}: {reason}")]

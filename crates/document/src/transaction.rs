@@ -73,7 +73,7 @@ pub enum WriteError {
     /// The place is part of a draft, upon which no change can be built.
     #[error("the place is part of a draft")]
     InDraft,
-    /// Operations are numbered up to 4,294,967,295.
+    /// Operations are numbered up to 4,278,190,078, those of a draft up to 16,777,216.
     #[error("the document has reached its greatest number of operations")]
     TooManyOps,
 }
@@ -484,10 +484,17 @@ impl<'a> Transaction<'a> {
     }
 
     fn next_id(&self) -> Result<OpId, WriteError> {
-        if self.next == u32::MAX {
+        if self.room() == 0 {
             return Err(WriteError::TooManyOps);
         }
         Ok(OpId::new(self.next, self.actor))
+    }
+
+    /// How many more operations can be numbered.
+    fn room(&self) -> u32 {
+        let is_draft = self.actor == OpId::DRAFT_ACTOR;
+        let last = if is_draft { OpId::MAX_DRAFT } else { OpId::MAX_COUNTER };
+        (last + 1).saturating_sub(self.next)
     }
 
     /// Takes an operation of this transaction in.
@@ -611,7 +618,7 @@ impl<'a> Transaction<'a> {
             && let Ok(text) = std::str::from_utf8(value.bytes)
             && is_one_scalar(text)
         {
-            if after.is_draft() && !id.is_draft() {
+            if (object.0.is_draft() || after.is_draft()) && !id.is_draft() {
                 return Err(WriteError::InDraft);
             }
             let number = self.doc.view().object(object)?;

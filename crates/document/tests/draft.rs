@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rejoin_document::{
-    ActorId, CommitOptions, Document, ObjId, ObjType, PatchLog, TextUnit, WriteError,
+    ActorId, CommitOptions, Document, LoadOptions, NestedValue, ObjId, ObjType, PatchLog, TextUnit,
+    Transaction, WriteError,
 };
 
 const UNIT: TextUnit = TextUnit::CodePoint;
@@ -115,4 +118,116 @@ fn a_change_cannot_be_built_upon_a_draft() {
     transaction.commit(CommitOptions::default()).unwrap();
     let committed = doc.at(doc.heads()).unwrap().text(text).unwrap();
     assert_eq!(committed, "hello!");
+}
+
+/// What a reader of the saved document sees.
+fn saved(doc: &Document) -> NestedValue {
+    let options = LoadOptions::default();
+    Document::load(&doc.save(), options).unwrap().view().nested(ObjId::ROOT).unwrap()
+}
+
+/// Writes something anywhere, objects within objects too.
+fn write_anything(random: &mut ChaCha8Rng, transaction: &mut Transaction<'_>) {
+    let mut object = ObjId::ROOT;
+    for _ in 0..random.random_range(1..4) {
+        let key = ["a", "b", "c"][random.random_range(0..3)];
+        let found =
+            transaction.view().get(object, key).unwrap().and_then(|value| value.as_object());
+        match (found, random.random_range(0..6)) {
+            (Some(inner), 0..4)
+                if transaction.view().object_type(inner).unwrap() == ObjType::Map =>
+            {
+                object = inner;
+            }
+            (Some(inner), 0..4) => {
+                let length = transaction.view().length(inner, UNIT).unwrap();
+                let at = random.random_range(0..=length);
+                let delete = random.random_range(0..=(length - at).min(2));
+                // What a draft has written cannot be built upon by a change.
+                let _ = transaction.splice_text(inner, at, delete, "xy", UNIT);
+                return;
+            }
+            (_, 4) => {
+                let _ = transaction.put(object, key, random.random_range(0..9i64));
+            }
+            (_, 5) => {
+                let _ = transaction.delete(object, key);
+            }
+            (_, kind) => {
+                let kind = if kind % 2 == 0 { ObjType::Map } else { ObjType::Text };
+                let Ok(made) = transaction.put_object(object, key, kind) else { return };
+                if kind == ObjType::Text {
+                    transaction.splice_text(made, 0, 0, "abc", UNIT).unwrap();
+                    return;
+                }
+                object = made;
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_is_made_meanwhile_a_draft_is_taken_back_whole() {
+    let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let count = std::env::var("ITERATIONS").ok().and_then(|count| count.parse().ok());
+    let seeds = match first {
+        Some(seed) => seed..seed + 1,
+        None => 0..count.unwrap_or(400),
+    };
+    for seed in seeds {
+        println!("SEED={seed}");
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut doc = Document::new();
+        let mut other = doc.fork();
+        for _ in 0..40 {
+            match random.random_range(0..10) {
+                0..4 => {
+                    let mut draft = doc.draft_transaction();
+                    write_anything(&mut random, &mut draft);
+                    if random.random_range(0..8) > 0 {
+                        draft.keep();
+                    }
+                }
+                4 | 5 => {
+                    let mut transaction = other.transaction(&ActorId::new(b"other"));
+                    write_anything(&mut random, &mut transaction);
+                    transaction.commit(CommitOptions::default());
+                }
+                6 => {
+                    let mut transaction = doc.transaction(&ActorId::new(b"mirror"));
+                    write_anything(&mut random, &mut transaction);
+                    transaction.commit(CommitOptions::default());
+                }
+                7 => {
+                    doc.merge(&other, &mut PatchLog::inactive()).unwrap();
+                    other.merge(&doc, &mut PatchLog::inactive()).unwrap();
+                }
+                8 => {
+                    let seen = doc.view().nested(ObjId::ROOT).unwrap();
+                    match random.random_range(0..3) {
+                        0 => {
+                            doc.commit_draft(&ActorId::new(b"me"), CommitOptions::default());
+                            assert_eq!(doc.view().nested(ObjId::ROOT).unwrap(), seen);
+                            assert_eq!(saved(&doc), seen);
+                        }
+                        1 => {
+                            if let Some(journal) = doc.draft_journal() {
+                                doc.discard_draft();
+                                doc.restore_draft(&journal).unwrap();
+                                assert_eq!(doc.view().nested(ObjId::ROOT).unwrap(), seen);
+                            }
+                        }
+                        _ => {
+                            doc.discard_draft();
+                            assert_eq!(doc.view().nested(ObjId::ROOT).unwrap(), saved(&doc));
+                        }
+                    }
+                }
+                _ => {
+                    let fork = doc.fork();
+                    assert_eq!(fork.view().nested(ObjId::ROOT).unwrap(), saved(&doc));
+                }
+            }
+        }
+    }
 }

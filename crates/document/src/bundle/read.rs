@@ -10,6 +10,7 @@ use rejoin_columnar::{
 use super::changes;
 use crate::{
     actor::{ActorId, Actors},
+    budget::Budget,
     change::{
         Change, ChangeEncoder, ChangeError, ChangeHeader, ChangeParser, OpDecoder, OpError,
         columns::{ID_ACTOR, ID_COUNTER, ID_ROW},
@@ -67,21 +68,21 @@ pub enum BundleError {
     InvalidChange(#[from] ChangeError),
 }
 
-/// Reads the body of a bundle chunk, whose columns may inflate to what is `left`.
+/// Reads the body of a bundle chunk within a budget.
 ///
 /// # Errors
 /// When it is malformed, or one of its changes is.
-pub(crate) fn read(body: &[u8], left: &mut usize) -> Result<Vec<Change>, BundleError> {
+pub(crate) fn read(body: &[u8], budget: &mut Budget) -> Result<Vec<Change>, BundleError> {
     let mut reader = Reader::new(body);
     let external = read_hashes(&mut reader)?;
     let actor_ids = read_actors(&mut reader)?;
     if !actor_ids.is_sorted_by(|a, b| a < b) {
         return Err(BundleError::UnsortedActors);
     }
-    let changes = Inflated::read(&mut reader, left)?;
-    let ops = Inflated::read(&mut reader, left)?;
+    let changes = Inflated::read(&mut reader, budget)?;
+    let ops = Inflated::read(&mut reader, budget)?;
     let rows = read_rows(&changes, actor_ids.len())?;
-    let ops = Operations::read(&ops, &rows, actor_ids.len())?;
+    let ops = Operations::read(&ops, &rows, actor_ids.len(), budget)?;
     build(&rows, &ops, &external, &actor_ids)
 }
 
@@ -92,7 +93,7 @@ struct Inflated<'a> {
 }
 
 impl<'a> Inflated<'a> {
-    fn read(reader: &mut Reader<'a>, left: &mut usize) -> Result<Self, BundleError> {
+    fn read(reader: &mut Reader<'a>, budget: &mut Budget) -> Result<Self, BundleError> {
         let list = Columns::parse(reader, ColumnLayout::Bundle)?;
         let data = list.take_data(reader)?;
         if !list.iter().any(|column| column.spec.is_deflated()) {
@@ -102,7 +103,7 @@ impl<'a> Inflated<'a> {
         for column in list.iter() {
             let stored = &data[column.start..column.start + column.len];
             let bytes = if column.spec.is_deflated() {
-                Cow::Owned(deflate::inflate_within(stored, left)?)
+                Cow::Owned(deflate::inflate_within(stored, budget)?)
             } else {
                 Cow::Borrowed(stored)
             };
@@ -218,6 +219,7 @@ impl<'a> Operations<'a> {
         columns: &'a Inflated<'_>,
         rows: &[ChangeRow<'_>],
         actors: usize,
+        budget: &mut Budget,
     ) -> Result<Self, BundleError> {
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_unstable_by_key(|&at| (rows[at].actor, rows[at].seq));
@@ -225,7 +227,7 @@ impl<'a> Operations<'a> {
         for row in rows {
             total = total.checked_add(row.op_count as usize).ok_or(BundleError::TooMany)?;
         }
-        let mut decoder = OpDecoder::new(&columns.list, &columns.data, 1, actors)?;
+        let mut decoder = OpDecoder::new(&columns.list, &columns.data, 1, actors, budget.runs)?;
         let mut authors = RleDecoder::<u32>::new(columns.get(ID_ACTOR), Strictness::Lenient);
         let mut places =
             DeltaDecoder::new(columns.get(ID_ROW), Strictness::Lenient, DeltaRange::U32);
@@ -245,6 +247,7 @@ impl<'a> Operations<'a> {
         } else {
             return Err(BundleError::TooMany);
         };
+        budget.runs = decoder.budget();
         decoder.start(0, 1, 1);
         if decoder.next_run()?.is_some() || !authors.is_done() {
             return Err(BundleError::Rows);

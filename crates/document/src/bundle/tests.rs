@@ -3,9 +3,9 @@
 use super::*;
 use crate::{
     actor::ActorId,
+    budget::Budget,
     change::{Change, ChangeEncoder, ChangeHeader, columns::ID_COUNTER},
     chunk::Chunk,
-    deflate::MAX_INFLATED,
     op::{Action, Key, Op, RawValue},
 };
 use rand::{RngExt, SeedableRng};
@@ -15,7 +15,7 @@ use smallvec::smallvec;
 const ACTORS: [&[u8]; 3] = [b"mm", b"a", b"zzz"];
 
 fn read(body: &[u8]) -> Result<Vec<Change>, BundleError> {
-    super::read(body, &mut MAX_INFLATED.clone())
+    super::read(body, &mut Budget::for_bytes(body.len()))
 }
 
 /// Changes of three people in one text, some at the same time.

@@ -28,7 +28,8 @@ pub(crate) struct OpDecoder<'a> {
 }
 
 impl<'a> OpDecoder<'a> {
-    /// Decodes the `columns` in `data`, with `actors` actors, as one change of actor 0.
+    /// Decodes the `columns` in `data`, with `actors` actors, as one change of actor 0. There may be
+    /// up to `budget` runs and predecessors.
     ///
     /// # Errors
     /// When there is a column that is not known.
@@ -37,10 +38,10 @@ impl<'a> OpDecoder<'a> {
         data: &'a [u8],
         start_op: u32,
         actors: usize,
+        budget: usize,
     ) -> Result<Self, OpError> {
         let columns =
             OpColumns::new(columns, data).map_err(|spec| OpError::Column(spec.as_u32()))?;
-        let budget = super::MAX_FREE_RUNS + super::MAX_RUNS_PER_BYTE * data.len();
         let actors = u32::try_from(actors).unwrap_or(u32::MAX);
         let counter = u64::from(start_op);
         Ok(Self { columns, counter, author: 0, rows: usize::MAX, actors, budget })
@@ -102,6 +103,11 @@ impl<'a> OpDecoder<'a> {
             Op { object, key, insert, action, value, predecessors, expand, mark_name: marks.value };
         check(&op)?;
         Ok(Some(OpRun::Single(op)))
+    }
+
+    /// How many more runs and predecessors there may be.
+    pub(crate) fn budget(&self) -> usize {
+        self.budget
     }
 
     /// The counter that the next operation has, or would have. At most 2^32.

@@ -484,7 +484,8 @@ mod tests {
     fn decoded(bytes: &[u8], start: u32) -> Option<OpRun<'_>> {
         let mut reader = Reader::new(bytes);
         let columns = Columns::parse(&mut reader, ColumnLayout::Change).ok()?;
-        let mut decoder = OpDecoder::new(&columns, reader.rest(), start, ACTORS as usize).ok()?;
+        let mut decoder =
+            OpDecoder::new(&columns, reader.rest(), start, ACTORS as usize, usize::MAX).ok()?;
         let run = decoder.next_run().ok()??;
         let is_last = decoder.next_run().ok()?.is_none();
         (is_last && encoded(&run, start) == bytes).then_some(run)

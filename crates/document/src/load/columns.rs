@@ -2,7 +2,7 @@
 
 use rejoin_columnar::{ColumnSpec, Columns, Reader};
 
-use crate::{deflate::inflate_within, load::document::DocumentChunkError};
+use crate::{budget::Budget, deflate::inflate_within, load::document::DocumentChunkError};
 
 /// The bytes of some columns.
 pub(super) struct ColumnBytes<'a>(Vec<(ColumnSpec, Bytes<'a>)>);
@@ -13,18 +13,18 @@ enum Bytes<'a> {
 }
 
 impl<'a> ColumnBytes<'a> {
-    /// Takes the columns' data, inflating it; all together may have `left` bytes.
+    /// Takes the columns' data, inflating it within the budget.
     pub(super) fn take(
         columns: &Columns,
         reader: &mut Reader<'a>,
-        left: &mut usize,
+        budget: &mut Budget,
     ) -> Result<Self, DocumentChunkError> {
         let data = columns.take_data(reader)?;
         let mut all = Vec::with_capacity(columns.len());
         for column in columns.iter() {
             let stored = &data[column.start..column.start + column.len];
             let bytes = if column.spec.is_deflated() {
-                Bytes::Inflated(inflate_within(stored, left)?)
+                Bytes::Inflated(inflate_within(stored, budget)?)
             } else {
                 Bytes::Stored(stored)
             };

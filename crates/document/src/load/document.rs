@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::{
     actor::ActorId,
+    budget::Budget,
     change::{ChangeEncoder, ChangeHeader},
     change_graph::{ChangeIndex, NewChange},
     change_hash::ChangeHash,
@@ -15,6 +16,7 @@ use crate::{
     document::Document,
     document_columns::{changes, ops},
     load::{Trust, build::Builder, columns::ColumnBytes, rows::Rows},
+    op_id::OpId,
     op_log::LogRun,
     op_set::OpSet,
 };
@@ -73,15 +75,15 @@ pub enum DocumentChunkError {
 pub(super) fn read(
     body: &[u8],
     trust: Trust,
-    left: &mut usize,
+    budget: &mut Budget,
 ) -> Result<Document, DocumentChunkError> {
     let mut reader = Reader::new(body);
     let actors = read_actors(&mut reader)?;
     let heads = read_heads(&mut reader)?;
     let change_meta = Columns::parse(&mut reader, ColumnLayout::Document)?;
     let op_meta = Columns::parse(&mut reader, ColumnLayout::Document)?;
-    let change_columns = ColumnBytes::take(&change_meta, &mut reader, left)?;
-    let op_columns = ColumnBytes::take(&op_meta, &mut reader, left)?;
+    let change_columns = ColumnBytes::take(&change_meta, &mut reader, budget)?;
+    let op_columns = ColumnBytes::take(&op_meta, &mut reader, budget)?;
     // Old files have no head indexes; they say nothing that the changes do not.
     let mut indexed = Vec::new();
     if !reader.is_empty() {
@@ -221,7 +223,7 @@ fn read_changes(
     // Up to here changes are taken one by one.
     let mut single_until = 0;
     let Document { set, graph, .. } = doc;
-    let object_ids: Vec<_> = set.objects.iter().map(|(_, object)| object.id).collect();
+    let object_ids = set.objects.ids();
     let op_run = |part: &LogRun| set.log.op_run(part, object_ids[part.object.0 as usize]);
     while let Some(value) = actor_column.next_value()? {
         budget = budget.checked_sub(1).ok_or(DocumentChunkError::TooManyOps)?;
@@ -465,7 +467,10 @@ impl LogCursor {
         mut give: impl FnMut(LogRun),
     ) -> Result<u32, DocumentChunkError> {
         let log = set.log.actor(actor);
-        let after = max_op.checked_add(1).ok_or(DocumentChunkError::TooManyOps)?;
+        if max_op > OpId::MAX_COUNTER {
+            return Err(DocumentChunkError::TooManyOps);
+        }
+        let after = max_op + 1;
         let mut start = None;
         let mut next = 0;
         while let Some(run) = log.get(self.run) {

@@ -185,10 +185,14 @@ impl Transaction<'_> {
         text: &str,
     ) -> Result<OpId, WriteError> {
         let id = self.next_id()?;
-        if after.is_draft() && !id.is_draft() {
+        let within = self.doc.set.objects.get(object).id;
+        if (within.is_draft() || after.is_draft()) && !id.is_draft() {
             return Err(WriteError::InDraft);
         }
         let (count, ..) = text_widths(text);
+        if count > self.room() {
+            return Err(WriteError::TooManyOps);
+        }
         let sequence = self.doc.set.sequence(object).ok_or(WriteError::InDraft)?;
         self.doc
             .set

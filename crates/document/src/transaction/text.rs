@@ -42,11 +42,11 @@ impl Transaction<'_> {
             self.doc.set.sequences.look_at(sequence, measure, delete_index.saturating_sub(1));
             let (place, after, end) = self.insertion_in(number, sequence, delete_index, measure);
             let (points, utf8, utf16) = text_widths(text);
-            if self.next.checked_add(points).is_none() {
+            if points > self.room() {
                 return Err(WriteError::TooManyOps);
             }
             let id = OpId::new(self.next, self.actor);
-            if after.is_draft() && !id.is_draft() {
+            if (object.0.is_draft() || after.is_draft()) && !id.is_draft() {
                 return Err(WriteError::InDraft);
             }
             self.doc.set.insert_text_at(number, place, id, after, text, points, &mut self.log);
@@ -93,10 +93,7 @@ impl Transaction<'_> {
                 index = start + width(place.offset..place.offset + 1);
                 continue;
             }
-            if self.next == u32::MAX {
-                return Err(WriteError::TooManyOps);
-            }
-            let id = OpId::new(self.next, self.actor);
+            let id = self.next_id()?;
             let element = run.id.plus(place.offset);
             if element.is_draft() && !id.is_draft() {
                 return Err(WriteError::InDraft);
@@ -112,7 +109,7 @@ impl Transaction<'_> {
                         count += 1;
                     }
                 }
-                count = count.min(u32::MAX - self.next);
+                count = count.min(self.room());
                 deleted += width(place.offset..place.offset + count);
                 self.doc.set.delete_at(number, place, count, id, 1, &mut self.log);
                 let what = LoggedOps::Delete { target: element, step: 1, count };
