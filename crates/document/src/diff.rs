@@ -210,11 +210,13 @@ impl Diff<'_> {
             Inserted::Text(text) => {
                 let value = |c: char| (Value::Scalar(ScalarValue::Str(c.into())), false);
                 let values = text.chars().map(value).collect();
-                self.push(object, PatchAction::Insert { index, values });
+                let action = PatchAction::Insert { index, values, marks: Vec::new() };
+                self.push(object, action);
             }
             Inserted::Value(value, conflict) => {
                 let values = vec![(value, conflict)];
-                self.push(object, PatchAction::Insert { index, values });
+                let marks = marks_over(carried, index);
+                self.push(object, PatchAction::Insert { index, values, marks });
             }
         }
     }
@@ -222,11 +224,7 @@ impl Diff<'_> {
     fn insert_text(&mut self, object: ObjectIndex, index: usize, text: String, carried: &[Mark]) {
         // A run may lie across the end of a mark: the marks are put in place afterwards by name,
         // so those at its start will do.
-        let marks: Vec<_> = carried
-            .iter()
-            .filter(|mark| mark.range.contains(&index))
-            .map(|mark| (mark.name.clone(), mark.value.clone()))
-            .collect();
+        let marks = marks_over(carried, index);
         let id = ObjId(self.set.objects.get(object).id);
         if let Some(Patch {
             object,
@@ -271,6 +269,15 @@ impl Diff<'_> {
         let path = self.set.path_at(object, self.unit, Some(self.after));
         self.patches.push(Patch { object: ObjId(self.set.objects.get(object).id), path, action });
     }
+}
+
+/// The marks over an index, by name.
+fn marks_over(marks: &[Mark], index: usize) -> Vec<(String, ScalarValue)> {
+    marks
+        .iter()
+        .filter(|mark| mark.range.contains(&index))
+        .map(|mark| (mark.name.clone(), mark.value.clone()))
+        .collect()
 }
 
 /// By how much the counter that both states show was incremented.

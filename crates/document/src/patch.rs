@@ -61,6 +61,8 @@ pub enum PatchAction {
         index: usize,
         /// What, each with whether there is a conflict.
         values: Vec<(Value, bool)>,
+        /// The marks that they carry, by name; none in a list.
+        marks: Vec<(String, ScalarValue)>,
     },
     /// A key of a map has a new value, or its conflict came or went.
     PutMap {
@@ -337,7 +339,8 @@ impl PatchLog {
         } else {
             let value = |c: char| (Value::Scalar(ScalarValue::Str(c.into())), false);
             let values = text.chars().map(value).collect();
-            self.push(set, object, PatchAction::Insert { index, values });
+            let action = PatchAction::Insert { index, values, marks: Vec::new() };
+            self.push(set, object, action);
         }
     }
 
@@ -374,7 +377,8 @@ impl PatchLog {
                     value => {
                         let conflict = set.visible(register, None).nth_back(1).is_some();
                         let values = vec![(value, conflict)];
-                        self.push(set, object, PatchAction::Insert { index, values });
+                        let marks = set.marks_at(object, index, self.unit());
+                        self.push(set, object, PatchAction::Insert { index, values, marks });
                     }
                 }
             }

@@ -137,7 +137,8 @@ fn apply_to_map(map: &mut BTreeMap<String, (Value, bool)>, action: &PatchAction)
 
 fn apply_to_list(list: &mut Vec<(Value, bool)>, action: &PatchAction) {
     match action {
-        PatchAction::Insert { index, values } => {
+        PatchAction::Insert { index, values, marks } => {
+            assert!(marks.is_empty());
             list.splice(*index..*index, values.iter().cloned());
         }
         PatchAction::DeleteSeq { index, length } => {
@@ -163,9 +164,9 @@ fn apply_to_text(text: &mut Vec<Unit>, action: &PatchAction) {
                 .map(|code| Unit { content: Content::Code(code), marks: marks.clone() });
             text.splice(*index..*index, units);
         }
-        PatchAction::Insert { index, values } => {
-            // Objects carry the marks of their place; the mirror asks their neighbours.
-            let marks = BTreeMap::new();
+        PatchAction::Insert { index, values, marks } => {
+            let marks: BTreeMap<String, String> =
+                marks.iter().map(|(name, value)| (name.clone(), format!("{value:?}"))).collect();
             let units = values.iter().map(|(value, _)| Unit {
                 content: Content::Other(value.clone()),
                 marks: marks.clone(),
@@ -227,11 +228,11 @@ impl Side {
             let len =
                 if kind.is_sequence() { write.view().length(object, UNIT).unwrap() } else { len };
             let key = random.pick(&["a", "b", "c"]);
-            let _ = match (kind, random.below(6)) {
+            let _ = match (kind, random.below(8)) {
                 (ObjType::Map, 0..=2) => write.put(object, key, random.below(5) as i64),
                 (ObjType::Map, 3) => write.put(object, key, ScalarValue::Counter(1)),
                 (ObjType::Map, 4) => write.delete(object, key),
-                (ObjType::Map, _) => write.increment(object, key, 2),
+                (ObjType::Map, 5..) => write.increment(object, key, 2),
                 (ObjType::List, 0..=1) => {
                     write.insert(object, random.below(len + 1), random.below(9) as i64)
                 }
@@ -258,6 +259,13 @@ impl Side {
                     } else {
                         write.mark(object, start..end, name, value as i64, expand, UNIT)
                     }
+                }
+                (ObjType::Text, 6) => {
+                    write.split_block(object, random.below(len + 1), UNIT).map(drop)
+                }
+                (ObjType::Text, 7) => {
+                    let value = ScalarValue::Timestamp(random.below(3) as i64);
+                    write.insert(object, (random.below(len + 1), UNIT), value)
                 }
                 (ObjType::Text, _) if len > 0 => {
                     write.put(object, (random.below(len), UNIT), random.pick(&["yz", "q", ""]))

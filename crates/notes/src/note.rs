@@ -114,7 +114,7 @@ impl Note {
             match &patch.action {
                 PatchAction::SpliceText { index, value, .. } => steps.replace(*index, 0, value)?,
                 PatchAction::DeleteSeq { index, length } => steps.replace(*index, *length, "")?,
-                PatchAction::Insert { index, values } => {
+                PatchAction::Insert { index, values, .. } => {
                     let shown = "\u{fffc}".repeat(values.len());
                     steps.replace(*index, 0, &shown)?;
                 }

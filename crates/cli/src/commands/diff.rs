@@ -72,7 +72,7 @@ fn as_json(patch: &Patch) -> Value {
         PatchAction::DeleteSeq { index, length } => {
             json!({"action": "del", "index": index, "length": length})
         }
-        PatchAction::Insert { index, values } => {
+        PatchAction::Insert { index, values, .. } => {
             let values: Vec<Value> = values.iter().map(|(value, _)| value_json(value)).collect();
             json!({"action": "insert", "index": index, "values": values})
         }
@@ -111,7 +111,7 @@ fn as_text(patch: &Patch) -> String {
     match &patch.action {
         PatchAction::SpliceText { index, value, .. } => format!("+ {}  {value:?}", at(index)),
         PatchAction::DeleteSeq { index, length } => format!("- {}  {length}", at(index)),
-        PatchAction::Insert { index, values } => {
+        PatchAction::Insert { index, values, .. } => {
             let values: Vec<String> =
                 values.iter().map(|(value, _)| value_json(value).to_string()).collect();
             format!("+ {}  {}", at(index), values.join(", "))
