@@ -160,7 +160,10 @@ fn values(view: &View<'_>, object: ObjId, kind: ObjType) -> Vec<Value> {
 pub fn read_all(view: View<'_>) -> Vec<String> {
     let mut seen = Vec::new();
     for (object, kind) in objects(&view) {
-        seen.push(format!("{kind:?} {}", view.object_text(object)));
+        seen.push(format!(
+            "{kind:?} {}",
+            view.object_text(object).expect("an object of this document")
+        ));
         for unit in [TextUnit::Utf8, TextUnit::Utf16, TextUnit::CodePoint] {
             seen.push(format!("{:?}", view.length(object, unit)));
         }
@@ -175,7 +178,10 @@ pub fn read_all(view: View<'_>) -> Vec<String> {
             let values = values(&view, object, kind).into_iter();
             seen.extend(values.map(|value| match value {
                 Value::Scalar(value) => format!("{value:?}"),
-                Value::Object(kind, id) => format!("{kind:?} {}", view.object_text(id)),
+                Value::Object(kind, id) => format!(
+                    "{kind:?} {}",
+                    view.object_text(id).expect("an object of this document")
+                ),
             }));
         }
     }

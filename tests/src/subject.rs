@@ -187,7 +187,7 @@ pub fn tree(view: &View<'_>, text_unit: Unit, deep: bool) -> Node {
 }
 
 fn node(view: &View<'_>, obj: ObjId, kind: ObjType, text_unit: Unit, deep: bool) -> Node {
-    let id = view.object_text(obj);
+    let id = view.object_text(obj).expect("an object of this document");
     let nodes = |values: Vec<Value>| {
         let nodes = values.into_iter().map(|value| match value {
             Value::Object(kind, id) => node(view, id, kind, text_unit, deep),

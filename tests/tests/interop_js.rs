@@ -159,7 +159,7 @@ fn described(view: &View<'_>, obj: ObjId, kind: ObjType, has_path: bool) -> Json
         if values.len() > 1 {
             let conflicts: Map<String, Json> = values
                 .iter()
-                .map(|(value, id)| (view.object_text(*id), plain(view, value)))
+                .map(|(value, id)| (view.object_text(*id).unwrap(), plain(view, value)))
                 .collect();
             entry.insert("conflicts".into(), conflicts.into());
         }

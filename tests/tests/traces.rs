@@ -121,7 +121,7 @@ fn check(name: &str, document: &Document, text: ObjId, trace: &Trace) {
     let saved = document.save();
     let again = Document::load(&saved, LoadOptions::default()).unwrap();
     assert_eq!(again.heads(), document.heads(), "{name}: heads after a reload");
-    let id = document.view().object_text(text);
+    let id = document.view().object_text(text).unwrap();
     let text = again.view().parse_object(&id).unwrap();
     assert!(again.view().text(text).unwrap() == trace.end_content, "{name}: text after a reload");
     let mut theirs = AutoCommit::load(&saved).unwrap();

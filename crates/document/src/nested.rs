@@ -10,6 +10,9 @@ use crate::{
     view::{ReadError, View},
 };
 
+/// How many objects may lie inside each other to be read as one value.
+const MAX_DEPTH: usize = 128;
+
 /// A value with all that is in it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NestedValue {
@@ -33,28 +36,36 @@ impl View<'_> {
     /// An object with all that is in it; of concurrent values the winners.
     ///
     /// # Errors
-    /// When the object does not exist.
+    /// When the object does not exist, or more than 128 objects lie inside each other: others may
+    /// have nested theirs without end, and whoever walks a [`NestedValue`] does so on the stack.
     pub fn nested(&self, object: ObjId) -> Result<NestedValue, ReadError> {
+        self.nested_at(object, 1)
+    }
+
+    /// As `nested`, of an object at a depth, the outermost at 1.
+    fn nested_at(&self, object: ObjId, depth: usize) -> Result<NestedValue, ReadError> {
+        if depth > MAX_DEPTH {
+            return Err(ReadError::TooDeep(MAX_DEPTH));
+        }
         Ok(match self.object_type(object)? {
             ObjType::Text => NestedValue::Text(self.text(object)?),
             ObjType::List => {
                 let values = self.list_values(object)?;
-                let nested = values.into_iter().map(|value| self.nested_value(value));
+                let nested = values.into_iter().map(|value| self.nested_value(value, depth + 1));
                 NestedValue::List(nested.collect::<Result<_, _>>()?)
             }
             ObjType::Map | ObjType::Table => {
                 let entries = self.entries(object)?;
-                let nested =
-                    entries.into_iter().map(|(key, value)| Ok((key, self.nested_value(value)?)));
-                NestedValue::Map(nested.collect::<Result<_, _>>()?)
+                let nested = |(key, value)| Ok((key, self.nested_value(value, depth + 1)?));
+                NestedValue::Map(entries.into_iter().map(nested).collect::<Result<_, _>>()?)
             }
         })
     }
 
-    fn nested_value(&self, value: Value) -> Result<NestedValue, ReadError> {
+    fn nested_value(&self, value: Value, depth: usize) -> Result<NestedValue, ReadError> {
         match value {
             Value::Scalar(value) => Ok(NestedValue::Scalar(value)),
-            Value::Object(_, object) => self.nested(object),
+            Value::Object(_, object) => self.nested_at(object, depth),
         }
     }
 }
@@ -129,6 +140,21 @@ impl NestedValue {
 mod tests {
     use super::*;
     use crate::{ActorId, CommitOptions, Document};
+
+    #[test]
+    fn what_is_nested_too_deep_is_not_read_as_one() {
+        let mut doc = Document::new();
+        let mut transaction = doc.transaction(&ActorId::new(&[1]));
+        let mut objects = vec![ObjId::ROOT];
+        for _ in 0..20_000 {
+            let inner = transaction.put_object(objects[objects.len() - 1], "k", ObjType::Map);
+            objects.push(inner.unwrap());
+        }
+        transaction.commit(CommitOptions::default());
+        assert_eq!(doc.view().nested(ObjId::ROOT), Err(ReadError::TooDeep(128)));
+        assert_eq!(doc.view().nested(objects[20_000 - 128]), Err(ReadError::TooDeep(128)));
+        assert!(doc.view().nested(objects[20_001 - 128]).is_ok());
+    }
 
     #[test]
     fn what_is_written_in_one_call_is_read_in_one() {

@@ -40,6 +40,9 @@ pub enum ReadError {
     /// The object is not a list or text.
     #[error("a {0:?} is no sequence")]
     NotASequence(ObjType),
+    /// Objects lie inside each other in more levels than are read as one value.
+    #[error("more than {0} objects lie inside each other")]
+    TooDeep(usize),
 }
 
 /// A part of a rich text.
@@ -362,14 +365,17 @@ impl<'a> View<'a> {
     }
 
     /// The text form of an object's id, valid in every copy of the document: `5@0a1b..` or `_root`.
-    pub fn object_text(&self, object: ObjId) -> String {
-        if object.0.is_zero() {
-            return "_root".into();
-        }
-        if object.0.is_draft() {
-            return format!("{}@draft", object.0.counter);
-        }
-        format!("{}@{}", object.0.counter, self.set.actors.get(object.0.actor))
+    ///
+    /// # Errors
+    /// When there is no such object in this document, at whichever heads.
+    pub fn object_text(&self, object: ObjId) -> Result<String, ReadError> {
+        let ObjId(id) = object;
+        self.set.objects.find(id).ok_or(ReadError::UnknownObject)?;
+        Ok(match id.counter {
+            0 => "_root".into(),
+            counter if id.is_draft() => format!("{counter}@draft"),
+            counter => format!("{counter}@{}", self.set.actors.get(id.actor)),
+        })
     }
 
     /// The object with this id in text form.

@@ -117,7 +117,7 @@ impl Writers {
                 Value::Scalar(ScalarValue::Str(part)) => {
                     part.chars().for_each(|c| push(Mine::Character(c), c.len_utf16()));
                 }
-                Value::Object(_, id) => push(Mine::Block(view.object_text(id)), 1),
+                Value::Object(_, id) => push(Mine::Block(view.object_text(id).unwrap()), 1),
                 other => panic!("never written: {other:?}"),
             }
         }
@@ -168,7 +168,7 @@ fn edit(
             }
             _ => {
                 let block = write.split_block(text, at, UNIT).unwrap();
-                written.push(Mine::Block(write.view().object_text(block)));
+                written.push(Mine::Block(write.view().object_text(block).unwrap()));
             }
         }
     }

@@ -39,7 +39,7 @@ struct Mirror(BTreeMap<String, Mirrored>);
 impl Mirror {
     fn apply(&mut self, view: &View<'_>, patches: &[Patch]) {
         for patch in patches {
-            let name = view.object_text(patch.object);
+            let name = view.object_text(patch.object).unwrap();
             let kind = view.object_type(patch.object).unwrap();
             let object = self.0.entry(name).or_insert_with(|| empty(kind));
             match object {
@@ -53,7 +53,7 @@ impl Mirror {
     /// Compares everything that can be reached from the root.
     fn check(&self, view: &View<'_>, object: ObjId) {
         let kind = view.object_type(object).unwrap();
-        let name = view.object_text(object);
+        let name = view.object_text(object).unwrap();
         let mirrored = self.0.get(&name).cloned().unwrap_or_else(|| empty(kind));
         let actual = mirrored_from(view, object);
         assert_eq!(mirrored, actual, "{name}");

@@ -90,7 +90,7 @@ fn editing_and_merging_go_on_where_the_hashes_are_not_computed() {
         println!("SEED={seed}");
         let mut random = Random(seed);
         let (mut plain, text) = document(seed);
-        let name = plain.view().object_text(text);
+        let name = plain.view().object_text(text).unwrap();
         let bytes = plain.save();
         let mut trusted = Document::load(&bytes, LoadOptions::trusted()).unwrap();
         let there = trusted.view().parse_object(&name).unwrap();
