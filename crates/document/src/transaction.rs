@@ -73,6 +73,10 @@ pub enum WriteError {
     /// The place is part of a draft, upon which no change can be built.
     #[error("the place is part of a draft")]
     InDraft,
+    /// A value of a type that this version does not know has a type code from 10 to 15; the others
+    /// are taken, or do not exist.
+    #[error("{0} is no type code of an unknown type, those are 10 to 15")]
+    TypeCode(u8),
     /// Operations are numbered up to 4,278,190,078, those of a draft up to 16,777,216.
     #[error("the document has reached its greatest number of operations")]
     TooManyOps,
@@ -208,15 +212,15 @@ impl<'a> Transaction<'a> {
     /// this value already and there is no conflict.
     ///
     /// # Errors
-    /// When there is no such object or index, or the property does not fit the object.
+    /// When there is no such object or index, the property does not fit the object, or the value is
+    /// [`ScalarValue::Unknown`] with a type code that is not one of an unknown type.
     pub fn put<'p>(
         &mut self,
         object: ObjId,
         prop: impl Into<Prop<'p>>,
         value: impl Into<ScalarValue>,
     ) -> Result<(), WriteError> {
-        let mut bytes = Vec::new();
-        let code = value.into().encode(&mut bytes);
+        let (code, bytes) = encode(&value.into())?;
         self.write(object, prop.into(), Action::Set, RawValue { code, bytes: &bytes })?;
         Ok(())
     }
@@ -239,15 +243,15 @@ impl<'a> Transaction<'a> {
     /// Inserts a scalar into a list or text before the element at an index.
     ///
     /// # Errors
-    /// When there is no such object, it is no sequence, or the index is beyond its end.
+    /// When there is no such object, it is no sequence, the index is beyond its end, or the value has
+    /// no valid type code, as in [`Transaction::put`].
     pub fn insert<'p>(
         &mut self,
         object: ObjId,
         index: impl Into<Prop<'p>>,
         value: impl Into<ScalarValue>,
     ) -> Result<(), WriteError> {
-        let mut bytes = Vec::new();
-        let code = value.into().encode(&mut bytes);
+        let (code, bytes) = encode(&value.into())?;
         let value = RawValue { code, bytes: &bytes };
         let (index, unit) = self.position(object, index.into())?;
         self.insert_op(object, index, unit, Action::Set, value)?;
@@ -274,11 +278,12 @@ impl<'a> Transaction<'a> {
         Ok(prop.position().filter(|_| kind.is_sequence()).ok_or_else(wrong)?)
     }
 
-    /// Deletes a key of a map or an element of a sequence. Deleting nothing writes nothing.
+    /// Deletes a key of a map or an element of a sequence. Deleting a key that is not there, or
+    /// beyond the end of a text, writes nothing.
     ///
     /// # Errors
-    /// When there is no such object or the property does not fit it; in a sequence, when the index
-    /// is beyond its end.
+    /// When there is no such object or the property does not fit it; in a list, when the index is
+    /// beyond its end.
     pub fn delete<'p>(
         &mut self,
         object: ObjId,
@@ -304,8 +309,7 @@ impl<'a> Transaction<'a> {
         prop: impl Into<Prop<'p>>,
         by: i64,
     ) -> Result<(), WriteError> {
-        let mut bytes = Vec::new();
-        let code = ScalarValue::Int(by).encode(&mut bytes);
+        let (code, bytes) = encode(&ScalarValue::Int(by))?;
         let prop = prop.into();
         let values = self.doc.view().get_all(object, prop)?;
         if !values.iter().any(|value| matches!(value, Value::Scalar(ScalarValue::Counter(_)))) {
@@ -315,10 +319,12 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Replaces `delete` elements of a list from `index` on by scalars.
+    /// Replaces `delete` elements of a list from `index` on by scalars. Deleting beyond the end
+    /// deletes to the end.
     ///
     /// # Errors
-    /// When there is no such object, it is no sequence, or the index is beyond its end.
+    /// When there is no such object, it is no sequence, a scalar goes beyond its end, or one has no
+    /// valid type code, as in [`Transaction::put`].
     pub fn splice(
         &mut self,
         object: ObjId,
@@ -345,7 +351,8 @@ impl<'a> Transaction<'a> {
     /// A mark over nothing that does not expand is not written.
     ///
     /// # Errors
-    /// When there is no such object, it is no text, or the range is beyond its end.
+    /// When there is no such object, it is no text, the range is beyond its end, or the value has no
+    /// valid type code, as in [`Transaction::put`].
     pub fn mark(
         &mut self,
         object: ObjId,
@@ -385,8 +392,7 @@ impl<'a> Transaction<'a> {
         value: ScalarValue,
         expand: Expand,
     ) -> Result<OpId, WriteError> {
-        let mut bytes = Vec::new();
-        let code = value.encode(&mut bytes);
+        let (code, bytes) = encode(&value)?;
         let begin = self.next_id()?;
         self.integrate(Op {
             object: object.0,
@@ -646,6 +652,18 @@ impl Drop for Transaction<'_> {
             self.doc.set.truncate(self.actor, self.start_op);
         }
     }
+}
+
+/// A scalar's type code and bytes, when documents can hold it.
+fn encode(value: &ScalarValue) -> Result<(u8, Vec<u8>), WriteError> {
+    if let ScalarValue::Unknown { code, .. } = value
+        && !ScalarValue::UNKNOWN_CODES.contains(code)
+    {
+        return Err(WriteError::TypeCode(*code));
+    }
+    let mut bytes = Vec::new();
+    let code = value.encode(&mut bytes);
+    Ok((code, bytes))
 }
 
 /// The type codes of values that are not compared by their bytes.

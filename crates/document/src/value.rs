@@ -1,5 +1,7 @@
 //! Scalars, and what reading a place in a document gives.
 
+use std::ops::RangeInclusive;
+
 use rejoin_columnar::leb128;
 
 use crate::{
@@ -144,6 +146,9 @@ scalar_from! {
 }
 
 impl ScalarValue {
+    /// The type codes that the format leaves to types to come.
+    pub(crate) const UNKNOWN_CODES: RangeInclusive<u8> = 10..=15;
+
     /// Writes the value's bytes as the value column holds them and gives its type code.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) -> u8 {
         match self {

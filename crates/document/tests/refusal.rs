@@ -1,10 +1,11 @@
-//! Changes that no program should have made: refused, kept, and the document as before.
+//! Changes that no program should have made: refused, kept, and the document as before; and what a
+//! transaction refuses to write.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
 use rejoin_document::{
-    ActorId, Change, CommitOptions, Document, LoadOptions, ObjId, PatchLog, RefusedReason,
-    ScalarValue,
+    ActorId, Change, CommitOptions, Document, Expand, LoadOptions, ObjId, ObjType, PatchLog,
+    ReadError, RefusedReason, ScalarValue, TextUnit, WriteError,
 };
 
 fn put(doc: &mut Document, actor: u8, key: &str, value: i64) -> Change {
@@ -74,4 +75,62 @@ fn what_all_chunks_together_inflate_to_is_limited() {
         document.load_incremental_with(&bytes, enough, &mut log).unwrap();
         assert_eq!(document.heads(), long.heads());
     }
+}
+
+#[test]
+fn a_value_of_no_unknown_type_is_not_written() {
+    let mut doc = Document::new();
+    let mut write = doc.transaction(&ActorId::new(&[1]));
+    let text = write.put_object(ObjId::ROOT, "text", ObjType::Text).unwrap();
+    let list = write.put_object(ObjId::ROOT, "list", ObjType::List).unwrap();
+    write.splice_text(text, 0, 0, "abc", TextUnit::Utf16).unwrap();
+    let pending = write.pending();
+    for code in (0..10).chain([16, 31, 200, 255]) {
+        let value = ScalarValue::Unknown { code, bytes: vec![0x80, 0x80] };
+        let refused = Err(WriteError::TypeCode(code));
+        assert_eq!(write.put(ObjId::ROOT, "key", value.clone()), refused);
+        assert_eq!(write.put(text, 0, value.clone()), refused);
+        assert_eq!(write.insert(list, 0, value.clone()), refused);
+        assert_eq!(write.splice(list, 0, 0, [value.clone()]), refused);
+        let marked = write.mark(text, 0..2, "name", value.clone(), Expand::Both, TextUnit::Utf16);
+        assert_eq!(marked, refused);
+        assert_eq!(write.put_nested(ObjId::ROOT, "key", &value.into()), refused);
+    }
+    assert_eq!(write.pending(), pending);
+    for code in 10..=15 {
+        let value = ScalarValue::Unknown { code, bytes: vec![0x80, 0x80] };
+        write.insert(list, 0, value).unwrap();
+    }
+    write.commit(CommitOptions::default());
+    let loaded = Document::load(&doc.save(), LoadOptions::default()).unwrap();
+    assert_eq!(loaded.view().nested(ObjId::ROOT), doc.view().nested(ObjId::ROOT));
+}
+
+#[test]
+fn deleting_beyond_the_end_of_a_text_writes_nothing() {
+    let mut doc = Document::new();
+    let mut write = doc.transaction(&ActorId::new(&[1]));
+    let text = write.put_object(ObjId::ROOT, "text", ObjType::Text).unwrap();
+    let list = write.put_object(ObjId::ROOT, "list", ObjType::List).unwrap();
+    write.splice_text(text, 0, 0, "abc", TextUnit::Utf16).unwrap();
+    write.insert(list, 0, 1_i64).unwrap();
+    let pending = write.pending();
+    assert_eq!(write.delete(text, 3), Ok(()));
+    assert_eq!(write.splice_text(text, 99, 1, "", TextUnit::Utf16), Ok(()));
+    assert_eq!(write.splice(list, 99, 1, []), Ok(()));
+    let beyond = |index, length| Err(WriteError::OutOfBounds { index, length });
+    assert_eq!(write.delete(list, 1), beyond(1, 1));
+    assert_eq!(write.splice(list, 2, 1, [ScalarValue::Null]), beyond(2, 1));
+    assert_eq!(write.pending(), pending);
+}
+
+#[test]
+fn an_object_of_another_document_has_no_text_form() {
+    let mut doc = Document::new();
+    let mut write = doc.transaction(&ActorId::new(&[1]));
+    let text = write.put_object(ObjId::ROOT, "text", ObjType::Text).unwrap();
+    write.commit(CommitOptions::default());
+    assert_eq!(doc.view().object_text(text), Ok("1@01".to_owned()));
+    assert_eq!(Document::new().view().object_text(text), Err(ReadError::UnknownObject));
+    assert_eq!(Document::new().view().object_text(ObjId::ROOT), Ok("_root".to_owned()));
 }
