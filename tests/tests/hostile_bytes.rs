@@ -11,7 +11,10 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rejoin_document::{Change, Document, LoadError, LoadErrorCause, LoadOptions, PatchLog};
+use rejoin_document::{
+    ActorId, Change, ChangeError, ChangeHash, CommitOptions, Document, LoadError, LoadErrorCause,
+    LoadOptions, PatchLog, RefusedReason,
+};
 use rejoin_tests::random::{generator, seeds};
 use sha2::{Digest, Sha256};
 
@@ -248,6 +251,22 @@ fn a_run_of_astronomic_length_is_refused_without_being_expanded() {
         ]
         .concat();
         bounded(256 << 20, || feed(&chunk(1, &change), &Document::new()));
+        // All columns of `count` operations that set one key to null.
+        let run = |value: &[u8]| {
+            let mut run = Vec::new();
+            write_sleb(&mut run, count);
+            run.extend_from_slice(value);
+            run
+        };
+        let columns =
+            [(21, run(&[1, b'k'])), (52, uleb(count as u64)), (66, run(&[1])), (86, run(&[0]))];
+        let mut change = vec![0u8, 1, 9, 1, 1, 0, 0, 0, 5];
+        for (spec, data) in columns.iter().chain([&(112, run(&[0]))]) {
+            change.extend([*spec, data.len() as u8]);
+        }
+        columns.iter().for_each(|(_, data)| change.extend_from_slice(data));
+        change.extend(run(&[0]));
+        bounded(256 << 20, || feed(&chunk(1, &change), &Document::new()));
     }
 }
 
@@ -319,4 +338,46 @@ fn peak_memory() -> Option<usize> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// A change of two keys whose actions are a literal of two equal values in place of a run.
+fn not_canonical() -> Vec<u8> {
+    let columns: [(u8, &[u8]); 5] = [
+        (21, &[0x7e, 1, b'a', 1, b'b']),
+        (52, &[2]),
+        (66, &[0x7e, 1, 1]),
+        (86, &[2, 2]),
+        (112, &[2, 0]),
+    ];
+    let mut body = vec![0, 1, 9, 1, 1, 0, 0, 0, columns.len() as u8];
+    columns.iter().for_each(|(spec, data)| body.extend([*spec, data.len() as u8]));
+    columns.iter().for_each(|(_, data)| body.extend_from_slice(data));
+    chunk(1, &body)
+}
+
+#[test]
+fn a_change_that_is_not_canonical_is_kept_and_holds_up_nothing_else() {
+    let bytes = not_canonical();
+    assert!(automerge::Change::from_bytes(bytes.clone()).is_ok(), "others take it");
+    let mut other = AutoCommit::load(&bytes).unwrap();
+    let refused = ChangeHash(other.get_heads()[0].0);
+    other.set_actor(automerge::ActorId::from([7]));
+    other.put(ROOT, "n", 1).unwrap();
+    let follows = other.get_last_local_change().unwrap().raw_bytes().to_vec();
+    let mut good = Document::new();
+    let mut transaction = good.transaction(&ActorId::new(&[5]));
+    transaction.put(rejoin_document::ObjId::ROOT, "good", 1i64).unwrap();
+    let unrelated = transaction.commit(CommitOptions::default()).unwrap();
+    let unrelated = good.change(&unrelated).unwrap();
+    let message = [&bytes[..], &follows, unrelated.bytes()].concat();
+    let mut doc = Document::new();
+    for _ in 0..2 {
+        // The second time all of it is known.
+        let _ = doc.load_incremental(&message, &mut PatchLog::inactive());
+        assert_eq!(doc.heads(), [unrelated.hash()]);
+        assert_eq!(doc.queued(), 1);
+        let [kept] = doc.refused() else { panic!("{:?}", doc.refused()) };
+        assert_eq!((kept.hash, kept.bytes()), (refused, &bytes[..]));
+        assert!(matches!(kept.reason, RefusedReason::Malformed(ChangeError::NotCanonical)));
+    }
 }

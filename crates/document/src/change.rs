@@ -337,24 +337,14 @@ impl ChangeParser {
         chunk: &Chunk<'_>,
         budget: &mut Budget,
     ) -> Result<Change, ChangeError> {
-        let (bytes, hash, header_len): (Box<[u8]>, _, _) = match chunk.kind {
-            ChunkKind::Change => return Ok(self.read(chunk, budget, |_| {})?.into_change()),
-            ChunkKind::Deflated => {
-                let mut body = deflate::inflate_within(chunk.body, budget)?;
-                let mut buffer = ChunkBuffer::default();
-                let body_len = body.len();
-                buffer.start().append(&mut body);
-                let hash = buffer.finish(ChunkKind::Change);
-                (buffer.chunk().into(), hash, buffer.chunk().len() - body_len)
-            }
-            _ => return Err(ChangeError::Kind),
-        };
-        if hash[..4] != chunk.checksum {
-            return Err(ChunkError::Checksum.into());
+        if chunk.kind == ChunkKind::Change {
+            return Ok(self.read(chunk, budget, |_| {})?.into_change());
         }
+        let (bytes, hash) = whole(chunk, budget)?;
+        let header_len = Chunk::read(&bytes, 0).map(|chunk| bytes.len() - chunk.body.len())?;
         let header = Header::read(&bytes, header_len)?;
         let op_count = self.check_ops(&bytes, &header, budget, |_| {})?;
-        Ok(Change::new(bytes, ChangeHash(hash), header, op_count))
+        Ok(Change::new(bytes, hash, header, op_count))
     }
 
     /// Reads a change chunk that is not deflated where it lies, and gives out its runs of
@@ -451,6 +441,31 @@ impl ChangeParser {
         }
         Ok((decoder.counter() - start) as u32)
     }
+}
+
+/// The chunk of a change, not deflated, with its hash, whatever it holds.
+///
+/// # Errors
+/// When the checksum is wrong, what is deflated cannot be inflated, or the chunk holds no change.
+pub(crate) fn whole(
+    chunk: &Chunk<'_>,
+    budget: &mut Budget,
+) -> Result<(Box<[u8]>, ChangeHash), ChangeError> {
+    let (bytes, hash): (Box<[u8]>, _) = match chunk.kind {
+        ChunkKind::Change => (chunk.bytes.into(), chunk.hash()),
+        ChunkKind::Deflated => {
+            let mut body = deflate::inflate_within(chunk.body, budget)?;
+            let mut buffer = ChunkBuffer::default();
+            buffer.start().append(&mut body);
+            let hash = buffer.finish(ChunkKind::Change);
+            (buffer.chunk().into(), hash)
+        }
+        _ => return Err(ChangeError::Kind),
+    };
+    if hash[..4] != chunk.checksum {
+        return Err(ChunkError::Checksum.into());
+    }
+    Ok((bytes, ChangeHash(hash)))
 }
 
 /// A valid change where its bytes lie.

@@ -8,14 +8,14 @@ mod rows;
 use crate::{
     budget::Budget,
     bundle::BundleError,
-    change::{Change, ChangeError, ChangeParser},
+    change::{Change, ChangeError, ChangeParser, OpError, whole},
     change_hash::ChangeHash,
     chunk::{Chunk, ChunkError, ChunkKind, Chunks},
     deflate::{InflateError, MAX_INFLATED},
     document::Document,
     op::OpRun,
     patch::PatchLog,
-    refused::ApplyError,
+    refused::{ApplyError, RefusedChange, RefusedReason},
 };
 pub use document::DocumentChunkError;
 
@@ -217,6 +217,7 @@ impl Document {
                 Ok(chunk) => {
                     contents.end = chunk.offset + chunk.bytes.len();
                     self.take_chunk(&chunk, &mut contents, log)
+                        .or_else(|cause| self.refuse_malformed(&chunk, cause, &mut contents))
                         .map_err(|cause| LoadError { offset: chunk.offset, cause })
                 }
                 Err(cause) => Err(LoadError { offset: contents.end, cause: cause.into() }),
@@ -235,6 +236,30 @@ impl Document {
         self.look_again(before, log);
         log.finish(&self.set);
         result.map(|()| self.graph.len() - before)
+    }
+
+    /// Keeps a change that is itself and yet no valid change, as others may have taken it: what
+    /// follows it then waits, and it is not asked for again.
+    fn refuse_malformed(
+        &mut self,
+        chunk: &Chunk<'_>,
+        cause: LoadErrorCause,
+        contents: &mut Contents<'_>,
+    ) -> Result<(), LoadErrorCause> {
+        let LoadErrorCause::Change(error) = cause else { return Err(cause) };
+        // What is too much for this call is no fault of the change.
+        let is_too_much = matches!(error, ChangeError::Op { error: OpError::TooManyOps, .. });
+        let Ok((bytes, hash)) = whole(chunk, &mut contents.budget) else {
+            return Err(error.into());
+        };
+        if is_too_much {
+            return Err(error.into());
+        }
+        if self.is_refused(&hash) {
+            return Ok(());
+        }
+        self.refused.push(RefusedChange::malformed(hash, bytes, error.clone()));
+        Err(ApplyError { hash, reason: RefusedReason::Malformed(error) }.into())
     }
 
     fn take_chunk<'c>(

@@ -1,14 +1,52 @@
 //! Changes that do not fit the document.
 
-use crate::{change::Change, change_hash::ChangeHash, integrate::InvalidOp};
+use crate::{
+    change::{Change, ChangeError},
+    change_hash::ChangeHash,
+    integrate::InvalidOp,
+};
 
 /// A change that was refused. It is kept as it came, and what follows it keeps waiting.
 #[derive(Debug, Clone)]
 pub struct RefusedChange {
-    /// The change.
-    pub change: Change,
+    /// Its hash.
+    pub hash: ChangeHash,
     /// Why it was refused.
     pub reason: RefusedReason,
+    held: Held,
+}
+
+#[derive(Debug, Clone)]
+enum Held {
+    Change(Change),
+    /// What cannot be read as a change.
+    Bytes(Box<[u8]>),
+}
+
+impl RefusedChange {
+    pub(crate) fn new(change: Change, reason: RefusedReason) -> Self {
+        Self { hash: change.hash(), reason, held: Held::Change(change) }
+    }
+
+    pub(crate) fn malformed(hash: ChangeHash, bytes: Box<[u8]>, error: ChangeError) -> Self {
+        Self { hash, reason: RefusedReason::Malformed(error), held: Held::Bytes(bytes) }
+    }
+
+    /// The change as it came, not deflated.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.held {
+            Held::Change(change) => change.bytes(),
+            Held::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// The change, if it is one that further changes may make fit.
+    pub(crate) fn may_pass(&self) -> Option<&Change> {
+        match &self.held {
+            Held::Change(change) => self.reason.may_pass().then_some(change),
+            Held::Bytes(_) => None,
+        }
+    }
 }
 
 /// Why a change was refused.
@@ -45,6 +83,9 @@ pub enum RefusedReason {
     /// It has more operations than can be numbered.
     #[error("operation counters reach {0}, above 4,278,190,078")]
     TooManyOps(u64),
+    /// It is malformed, or not in the canonical form: encoded again it would get another hash.
+    #[error(transparent)]
+    Malformed(ChangeError),
     /// An operation does not fit.
     #[error("operation {counter}: {reason}")]
     InvalidOp {
@@ -57,7 +98,7 @@ pub enum RefusedReason {
 
 impl RefusedReason {
     /// Whether further changes may make the change fit.
-    pub(crate) fn may_pass(&self) -> bool {
+    fn may_pass(&self) -> bool {
         let Self::InvalidOp { reason, .. } = self else { return false };
         match reason {
             InvalidOp::UnknownObject

@@ -214,8 +214,7 @@ fn missing(doc: &Document, state: &State) -> Vec<ChangeHash> {
     }
     let mut need = doc.missing_deps(&theirs.heads);
     if !doc.refused().is_empty() {
-        let refused: HashSet<_> =
-            doc.refused().iter().map(|refused| refused.change.hash()).collect();
+        let refused: HashSet<_> = doc.refused().iter().map(|refused| refused.hash).collect();
         need.retain(|hash| !refused.contains(hash));
     }
     need.sort_unstable();

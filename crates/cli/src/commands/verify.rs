@@ -39,7 +39,7 @@ impl Verify {
             let refused: Vec<Value> = refused
                 .iter()
                 .map(|refused| {
-                    let hash = refused.change.hash().to_string();
+                    let hash = refused.hash.to_string();
                     json!({"hash": hash, "reason": refused.reason.to_string()})
                 })
                 .collect();
@@ -63,7 +63,7 @@ impl Verify {
                 output::line(format!("unreadable: bytes {from} to {to}: {}", chunk.cause))?;
             }
             for refused in refused {
-                output::line(format!("refused: {}: {}", refused.change.hash(), refused.reason))?;
+                output::line(format!("refused: {}: {}", refused.hash, refused.reason))?;
             }
             if queued > 0 {
                 output::line(format!("waiting for missing changes: {queued}"))?;

@@ -495,7 +495,7 @@ fn chunk_of(document: &DocumentId, slot: &Slot) -> (StoredKey, Vec<u8>, Vec<Stor
     let disk = &slot.disk;
     let incremental = slot.document.save_since(&disk.heads);
     let grown = disk.incremental_bytes + incremental.len();
-    // Changes that wait for others, or were refused, are only in the chunks that brought them.
+    // Changes that wait for others, or were refused, may be in a chunk that no save would replace.
     let may_replace = slot.document.queued() == 0 && slot.document.refused().is_empty();
     let is_first = disk.chunks.is_empty();
     // A snapshot costs time with the number of changes and room with its length, so that it has to
