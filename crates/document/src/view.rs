@@ -364,16 +364,19 @@ impl<'a> View<'a> {
         Ok(self.set.path_at(self.object(object)?, unit, self.clock.as_ref()))
     }
 
-    /// The text form of an object's id, valid in every copy of the document: `5@0a1b..` or `_root`.
+    /// The text form of an object's id, or of that of a value ([`Self::get_all_with_ids`]), valid in
+    /// every copy of the document: `5@0a1b..` or `_root`.
     ///
     /// # Errors
-    /// When there is no such object in this document, at whichever heads.
+    /// When nobody in this document has made it.
     pub fn object_text(&self, object: ObjId) -> Result<String, ReadError> {
         let ObjId(id) = object;
-        self.set.objects.find(id).ok_or(ReadError::UnknownObject)?;
         Ok(match id.counter {
             0 => "_root".into(),
             counter if id.is_draft() => format!("{counter}@draft"),
+            _ if id.actor as usize >= self.set.actors.len() => {
+                return Err(ReadError::UnknownObject);
+            }
             counter => format!("{counter}@{}", self.set.actors.get(id.actor)),
         })
     }
