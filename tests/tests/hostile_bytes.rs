@@ -340,8 +340,9 @@ fn peak_memory() -> Option<usize> {
     Some(kilobytes * 1024)
 }
 
-/// A change of two keys whose actions are a literal of two equal values in place of a run.
-fn not_canonical() -> Vec<u8> {
+/// A change of two keys whose actions are a literal of two equal values in place of a run, with
+/// `extra` bytes behind its columns.
+fn not_canonical(extra: &[u8]) -> Vec<u8> {
     let columns: [(u8, &[u8]); 5] = [
         (21, &[0x7e, 1, b'a', 1, b'b']),
         (52, &[2]),
@@ -352,12 +353,13 @@ fn not_canonical() -> Vec<u8> {
     let mut body = vec![0, 1, 9, 1, 1, 0, 0, 0, columns.len() as u8];
     columns.iter().for_each(|(spec, data)| body.extend([*spec, data.len() as u8]));
     columns.iter().for_each(|(_, data)| body.extend_from_slice(data));
+    body.extend_from_slice(extra);
     chunk(1, &body)
 }
 
 #[test]
 fn a_change_that_is_not_canonical_is_kept_and_holds_up_nothing_else() {
-    let bytes = not_canonical();
+    let bytes = not_canonical(&[]);
     assert!(automerge::Change::from_bytes(bytes.clone()).is_ok(), "others take it");
     let mut other = AutoCommit::load(&bytes).unwrap();
     let refused = ChangeHash(other.get_heads()[0].0);
@@ -380,4 +382,16 @@ fn a_change_that_is_not_canonical_is_kept_and_holds_up_nothing_else() {
         assert_eq!((kept.hash, kept.bytes()), (refused, &bytes[..]));
         assert!(matches!(kept.reason, RefusedReason::Malformed(ChangeError::NotCanonical)));
     }
+}
+
+#[test]
+fn malformed_changes_are_not_kept_without_end() {
+    let mut doc = Document::new();
+    for n in 0..20 {
+        let bytes = not_canonical(&[n; 100_000]);
+        let error = doc.load_incremental(&bytes, &mut PatchLog::inactive()).unwrap_err();
+        let is_kept = matches!(error.cause, LoadErrorCause::Apply(_));
+        assert_eq!(is_kept, n < 10, "{n}: {error}");
+    }
+    assert_eq!(doc.refused().len(), 10);
 }

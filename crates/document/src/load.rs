@@ -125,6 +125,10 @@ pub struct UnreadChunk {
     pub cause: LoadErrorCause,
 }
 
+/// How many bytes of refused changes a document may hold for one more that is malformed to be kept:
+/// anyone can make such changes without end.
+const MAX_MALFORMED: usize = 1 << 20;
+
 impl Document {
     /// Reads a document: any concatenation of document, change, deflated change and bundle chunks.
     /// No bytes are an empty document.
@@ -248,15 +252,18 @@ impl Document {
     ) -> Result<(), LoadErrorCause> {
         let LoadErrorCause::Change(error) = cause else { return Err(cause) };
         // What is too much for this call is no fault of the change.
-        let is_too_much = matches!(error, ChangeError::Op { error: OpError::TooManyOps, .. });
+        if matches!(error, ChangeError::Op { error: OpError::TooManyOps, .. }) {
+            return Err(error.into());
+        }
         let Ok((bytes, hash)) = whole(chunk, &mut contents.budget) else {
             return Err(error.into());
         };
-        if is_too_much {
-            return Err(error.into());
-        }
         if self.is_refused(&hash) {
             return Ok(());
+        }
+        let held: usize = self.refused.iter().map(|refused| refused.bytes().len()).sum();
+        if held + bytes.len() > MAX_MALFORMED {
+            return Err(error.into());
         }
         self.refused.push(RefusedChange::malformed(hash, bytes, error.clone()));
         Err(ApplyError { hash, reason: RefusedReason::Malformed(error) }.into())

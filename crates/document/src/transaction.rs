@@ -496,6 +496,15 @@ impl<'a> Transaction<'a> {
         Ok(OpId::new(self.next, self.actor))
     }
 
+    /// Whether an operation may refer to these: no change can be built upon a draft.
+    fn may_name(&self, ids: impl IntoIterator<Item = OpId>) -> Result<(), WriteError> {
+        let is_change = self.actor != OpId::DRAFT_ACTOR;
+        if is_change && ids.into_iter().any(OpId::is_draft) {
+            return Err(WriteError::InDraft);
+        }
+        Ok(())
+    }
+
     /// How many more operations can be numbered.
     fn room(&self) -> u32 {
         let is_draft = self.actor == OpId::DRAFT_ACTOR;
@@ -506,12 +515,13 @@ impl<'a> Transaction<'a> {
     /// Takes an operation of this transaction in.
     fn integrate(&mut self, op: Op<'_>) -> Result<(), WriteError> {
         let id = self.next_id()?;
-        if !id.is_draft() && refers_to_draft(&op) {
-            return Err(WriteError::InDraft);
-        }
+        let run = OpRun::Single(op);
+        let mut named = SmallVec::<[OpId; 4]>::new();
+        run.for_each_id(|id| named.push(id));
+        self.may_name(named)?;
         self.doc
             .set
-            .integrate(id, &OpRun::Single(op), &mut self.log)
+            .integrate(id, &run, &mut self.log)
             .expect("invariant: a local operation fits what it was made from");
         self.next += 1;
         Ok(())
@@ -624,9 +634,7 @@ impl<'a> Transaction<'a> {
             && let Ok(text) = std::str::from_utf8(value.bytes)
             && is_one_scalar(text)
         {
-            if (object.0.is_draft() || after.is_draft()) && !id.is_draft() {
-                return Err(WriteError::InDraft);
-            }
+            self.may_name([object.0, after])?;
             let number = self.doc.view().object(object)?;
             self.doc.set.insert_text_at(number, place, id, after, text, 1, &mut self.log);
             self.next += 1;
@@ -681,12 +689,6 @@ fn delete_op(object: ObjId, key: Key<'_>, predecessors: SmallVec<[OpId; 1]>) -> 
         expand: false,
         mark_name: None,
     }
-}
-
-fn refers_to_draft(op: &Op<'_>) -> bool {
-    op.object.is_draft()
-        || matches!(op.key, Key::Element(id) if id.is_draft())
-        || op.predecessors.iter().any(|id| id.is_draft())
 }
 
 fn is_one_scalar(text: &str) -> bool {

@@ -173,8 +173,9 @@ fn take(
     }
     let (changes, refused) = (doc.change_count(), doc.refused().len());
     let loaded = doc.load_incremental_with(&chunks.concat(), options, log);
-    let received =
-        Received { changes: doc.change_count() - changes, refused: doc.refused().len() - refused };
+    // One that was refused before may fit now, so that there can also be fewer.
+    let refused = doc.refused().len().saturating_sub(refused);
+    let received = Received { changes: doc.change_count() - changes, refused };
     match loaded {
         Ok(_) | Err(LoadError { cause: LoadErrorCause::Apply(_), .. }) => Ok(received),
         Err(source) => Err(ReceiveError { received, source }),

@@ -6,7 +6,8 @@
 mod peers;
 
 use peers::{Automerge, Kind, PAIRS, Peer, Rejoin, sync};
-use rejoin_sync::{Message, State};
+use rejoin_document::{ActorId, CommitOptions, Document, ObjId, ObjType, PatchLog, TextUnit};
+use rejoin_sync::{Message, Received, State, receive_sync_message};
 
 /// Two peers in sync.
 fn pair((a, b): (Kind, Kind), changes: usize) -> (Peer, Peer) {
@@ -259,4 +260,36 @@ fn changes_that_one_side_refuses_do_not_stop_the_rest() {
     a.apply(&other.changes());
     sync(&mut a, 0, &mut b, 0);
     assert!(b.has("later"));
+}
+
+#[test]
+fn a_refused_change_that_comes_to_fit_is_no_refusal_less() {
+    let write = |doc: &mut Document, actor: u8, at: usize, text: &str| {
+        let object = doc.view().get(ObjId::ROOT, "text").unwrap().unwrap().as_object().unwrap();
+        let mut transaction = doc.transaction(&ActorId::new(&[actor]));
+        transaction.splice_text(object, at, 0, text, TextUnit::CodePoint).unwrap();
+        let hash = transaction.commit(CommitOptions::default()).unwrap();
+        doc.change(&hash).unwrap()
+    };
+    let mut doc = Document::new();
+    let mut transaction = doc.transaction(&ActorId::new(&[1]));
+    transaction.put_object(ObjId::ROOT, "text", ObjType::Text).unwrap();
+    let base = transaction.commit(CommitOptions::default()).unwrap();
+    let mut other = doc.fork();
+    let unseen = write(&mut other, 2, 0, "a");
+    let honest = write(&mut other, 3, 1, "b");
+    // It says that it has not seen what it was typed behind.
+    let mut said = automerge::Change::from_bytes(honest.bytes().to_vec()).unwrap().decode();
+    said.deps = vec![automerge::ChangeHash(base.0)];
+    said.hash = None;
+    let forged = automerge::Change::from(said);
+
+    let mut state = State::new();
+    let mut receive = |bytes: &[u8]| {
+        let empty = Message::decode(&[0x42, 0, 0, 0, 0]).unwrap();
+        let message = Message { chunks: vec![bytes.to_vec()], ..empty };
+        receive_sync_message(&mut doc, &mut state, message, &mut PatchLog::inactive()).unwrap()
+    };
+    assert_eq!(receive(forged.raw_bytes()), Received { changes: 0, refused: 1 });
+    assert_eq!(receive(unseen.bytes()), Received { changes: 2, refused: 0 });
 }

@@ -185,10 +185,7 @@ impl Transaction<'_> {
         text: &str,
     ) -> Result<OpId, WriteError> {
         let id = self.next_id()?;
-        let within = self.doc.set.objects.get(object).id;
-        if (within.is_draft() || after.is_draft()) && !id.is_draft() {
-            return Err(WriteError::InDraft);
-        }
+        self.may_name([self.doc.set.objects.get(object).id, after])?;
         let (count, ..) = text_widths(text);
         if count > self.room() {
             return Err(WriteError::TooManyOps);

@@ -46,9 +46,7 @@ impl Transaction<'_> {
                 return Err(WriteError::TooManyOps);
             }
             let id = OpId::new(self.next, self.actor);
-            if (object.0.is_draft() || after.is_draft()) && !id.is_draft() {
-                return Err(WriteError::InDraft);
-            }
+            self.may_name([object.0, after])?;
             self.doc.set.insert_text_at(number, place, id, after, text, points, &mut self.log);
             self.next += points;
             delete_index = end
@@ -95,9 +93,7 @@ impl Transaction<'_> {
             }
             let id = self.next_id()?;
             let element = run.id.plus(place.offset);
-            if element.is_draft() && !id.is_draft() {
-                return Err(WriteError::InDraft);
-            }
+            self.may_name([element])?;
             if run.kind == RunKind::Text {
                 let mut count = 1;
                 if run.is_ascii() || matches!(measure, Measure::Elements | Measure::Points) {
