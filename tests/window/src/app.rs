@@ -18,6 +18,10 @@ use crate::webdriver::Session;
 /// How long building the app may take where nothing was built before.
 const BUILDING: Patience = Patience(Duration::from_secs(900));
 
+/// How long nothing may be seen of what builds the app before it has ended: a process that turns into another
+/// program, as cargo does, has for a moment no environment by which it is known.
+const UNSEEN: Duration = Duration::from_secs(10);
+
 /// How long the app may take from its start to a page that answers, on a busy machine.
 const OPENING: Duration = Duration::from_secs(90);
 
@@ -96,25 +100,33 @@ impl Person {
             }
             starting.join().map_err(|_| anyhow!("starting the session panicked"))?
         });
-        let page = page.with_context(|| fs::read_to_string(self.log()).unwrap_or_default())?;
-        Ok(self.app(page, driver, program, started))
+        match page {
+            Ok(page) => Ok(self.app(page, driver, program, started)),
+            Err(error) => {
+                kill(&companions(self.home())?)?;
+                Err(error.context(format!("it printed:\n{}", fs::read_to_string(self.log())?)))
+            }
+        }
     }
 
     /// Waits until the session has started, or it is clear that it will not: what was to start it has
     /// ended, or the app runs for long without one.
     fn wait_for_start<T>(&self, program: &Path, starting: &ScopedJoinHandle<'_, T>) -> Result<()> {
-        let mut began = false;
+        let mut seen = None;
         let mut opened = None;
         until("the app to be built and opened", BUILDING, || {
-            let runs = companions(self.home())?.len() > 1;
-            began |= runs;
+            // The driver is one.
+            if companions(self.home())?.len() > 1 {
+                seen = Some(Instant::now());
+            }
             if processes_of(Some(program), "XDG_DATA_HOME", self.home().as_os_str())?.is_empty() {
                 opened = None;
             } else {
                 opened = opened.or(Some(Instant::now()));
             }
+            let has_ended = seen.is_some_and(|time| time.elapsed() > UNSEEN);
             let is_late = opened.is_some_and(|time| time.elapsed() > OPENING);
-            Ok((starting.is_finished() || (began && !runs) || is_late).then_some(()))
+            Ok((starting.is_finished() || has_ended || is_late).then_some(()))
         })
     }
 
