@@ -443,7 +443,9 @@ pub fn plan_some(
         plan_file(disk, &pair, history, &mut taken, &mut actions);
     }
     let is_text = |action: &Action| match action {
-        Action::Edit { .. } | Action::Unite { .. } | Action::Anchor { .. } => true,
+        // That a file is empty is not believed at once.
+        Action::Edit { read, .. } => !read.text.is_empty(),
+        Action::Unite { .. } | Action::Anchor { .. } => true,
         Action::Write { expected, .. } => expected.is_some(),
         _ => false,
     };

@@ -256,3 +256,22 @@ async fn an_id_that_is_none_keeps_no_file_waiting() {
 fn half_an_id() -> String {
     DocumentId::from_random([9; 16]).to_string()[..7].to_owned()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_cut_off_empties_no_note_before_it_is_written() {
+    let (scene, note) = trip("# Trip\npack\n").await;
+    let changes = || note.read(|document| document.change_count()).unwrap();
+    let before = changes();
+    let mut open = File::create(scene.root().join("Trip.md")).unwrap();
+    // A program that thinks for a while, as on a slow network.
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    assert_eq!(text_of(&note), "# Trip\npack\n");
+    open.write_all(b"# Trip\npack\ngo\n").unwrap();
+    drop(open);
+    scene.until_note(&note, "# Trip\npack\ngo\n").await;
+    scene.until_in_step().await;
+    assert_eq!(changes(), before + 1, "it was one edit");
+    // One that stays empty is meant so.
+    File::create(scene.root().join("Trip.md")).unwrap();
+    scene.until_note(&note, "").await;
+}
