@@ -112,6 +112,9 @@ impl Patience {
         let gone = self.gone.values().map(|since| *since + GONE);
         let doubtful = self.doubtful.values().map(|since| *since + DOUBTFUL);
         let emptied = self.emptied.values().map(|since| *since + EMPTIED);
-        gone.chain(doubtful).chain(emptied).chain(self.new.values().map(|(since, wait)| *since + *wait)).min()
+        gone.chain(doubtful)
+            .chain(emptied)
+            .chain(self.new.values().map(|(since, wait)| *since + *wait))
+            .min()
     }
 }
