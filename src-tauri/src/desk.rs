@@ -7,6 +7,7 @@
 //! and never while anything waits. Inside it the lock of the repo may be taken, never the other way
 //! round: closures that are given a document do not call back into the desk.
 
+mod away;
 mod drafting;
 mod edited;
 mod editing;
@@ -94,6 +95,8 @@ struct State {
     commits: BTreeMap<ItemId, u32>,
     mirroring: Mirroring,
     events: Option<Sink<AppEvent>>,
+    /// Notices from before there was a page.
+    unheard: Vec<Notice>,
 }
 
 impl Desk {
@@ -112,6 +115,9 @@ impl Desk {
             first_run: state.first_run,
         };
         state.events = Some(events);
+        for notice in std::mem::take(&mut state.unheard) {
+            state.tell(AppEvent::Notice { notice });
+        }
         session
     }
 
@@ -128,6 +134,8 @@ impl Desk {
             return Err(BackendError::invalid("These settings are out of range."));
         }
         let mut state = self.lock();
+        let before = state.local.settings();
+        let is_other = (&before.name, before.colour) != (&settings.name, settings.colour);
         let written = state.profile.change(None, |tx| {
             rejoin_notes::profile::set_name(tx, &settings.name)?;
             rejoin_notes::profile::set_colour(tx, &settings.colour.to_string())
@@ -139,7 +147,9 @@ impl Desk {
         state.first_run = false;
         self.keep_local(&state)?;
         self.modes_changed(&mut state);
-        self.show_ourselves(&mut state);
+        if is_other {
+            self.show_ourselves(&mut state);
+        }
         state.tell(AppEvent::Settings { settings });
         Ok(())
     }
@@ -148,8 +158,12 @@ impl Desk {
     pub(crate) async fn end(&self) -> bool {
         self.end_mirror().await;
         {
-            let state = self.lock();
-            state.open.keys().for_each(|id| self.keep_history(&state, id));
+            let mut state = self.lock();
+            let open: Vec<ItemId> = state.open.keys().cloned().collect();
+            for id in &open {
+                self.keep_history(&state, id);
+                self.saw_unless_told(&mut state, id);
+            }
         }
         let all_saved = self.repo.shutdown().await;
         // Nothing listens any more, so that the store is let go of with the last handle.
@@ -187,8 +201,13 @@ impl State {
         }
     }
 
-    fn notice(&self, level: NoticeLevel, message: String, note: Option<ItemId>) {
-        self.tell(AppEvent::Notice { notice: Notice { level, message, at: now(), note } });
+    /// Tells the page something, or the next page when there is none yet.
+    fn notice(&mut self, level: NoticeLevel, message: String, note: Option<ItemId>) {
+        let notice = Notice { level, message, at: now(), note };
+        match &self.events {
+            Some(events) => events(AppEvent::Notice { notice }),
+            None => self.unheard.push(notice),
+        }
     }
 
     /// Tells the page what became of the list of notes, if anything did.

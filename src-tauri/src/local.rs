@@ -3,7 +3,7 @@
 //!
 //! It is one small JSON file in the profile's folder, written whole and swapped in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,8 @@ pub(crate) struct Local {
     pub(crate) modes: BTreeMap<ItemId, Mode>,
     /// Where folders go.
     pub(crate) goes_to: BTreeMap<ItemId, Vec<String>>,
+    /// What was opened by a link and has not come yet.
+    pub(crate) awaited: BTreeSet<ItemId>,
     /// When the draft of a batched note was begun, in milliseconds since 1970.
     pub(crate) drafts: BTreeMap<ItemId, i64>,
     /// The folder of files that says what the notes say.

@@ -89,7 +89,6 @@ mod op_set;
 mod patch;
 mod queue;
 mod refused;
-mod register;
 mod save;
 mod sequence;
 mod transaction;

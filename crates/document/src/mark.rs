@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use crate::{
     clock::Clock,
-    object::ObjectIndex,
+    object::{ObjectIndex, Source},
     op_id::OpId,
     op_log::StoredOp,
     op_set::OpSet,
-    register::Source,
     sequence::{Measure, Run, RunKind, TextUnit},
     value::ScalarValue,
 };

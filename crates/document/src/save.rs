@@ -12,10 +12,9 @@ use crate::{
     deflate::{DEFLATE_MIN_SIZE, deflate},
     document::Document,
     document_columns::{changes, ops},
-    object::{Content, ObjectIndex},
+    object::{Content, ObjectIndex, RegisterOp, Source},
     op_id::OpId,
     op_set::OpSet,
-    register::{RegisterOp, Source},
     sequence::{Run, RunKind},
 };
 

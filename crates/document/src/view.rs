@@ -6,11 +6,10 @@ use crate::{
     actor::ActorId,
     clock::Clock,
     mark::{ActiveMarks, Mark},
-    object::{Content, ObjId, ObjType, ObjectIndex},
+    object::{Content, ObjId, ObjType, ObjectIndex, Register},
     op_id::OpId,
     op_set::OpSet,
     patch::PathKey,
-    register::Register,
     sequence::{Measure, Place, Run, RunKind, SequenceId, TextUnit},
     value::{Prop, ScalarValue, Value},
 };

@@ -6,18 +6,18 @@ use rejoin_notes::change_set::ChangeSet;
 use rejoin_notes::editing::{Pushed, Selection, Version};
 use rejoin_repo::Availability;
 
+use super::away::Apart;
 use super::edited::{EditedNote, Writing};
 use super::looking_back::Person;
 use super::open_note::{News, OpenNote, WINDOW, shown};
 use super::presence::{CHANNEL, Shown};
-use super::shelf::url;
 use super::status::note_status;
 use super::undoing::Before;
 use super::watching::Watch;
 use super::{Desk, Sink, State, now};
 use crate::port::{
-    AwaySummary, BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, NoticeLevel,
-    OpenedNote, PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin,
+    BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, NoticeLevel, OpenedNote,
+    PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin,
 };
 
 /// How long the opening of a note waits for the disk.
@@ -60,6 +60,8 @@ impl Desk {
             status: None,
             draft: None,
             peers: Vec::new(),
+            apart: Some(Apart::FROM_THE_START),
+            away: None,
             origin: (RemoteOrigin::Peer, None),
             news: News::default(),
         };
@@ -95,7 +97,10 @@ impl Desk {
         };
         open.status = Some(opened.status.clone());
         open.draft.clone_from(&opened.draft);
+        open.away.clone_from(&opened.away);
         state.open.insert(id.clone(), open);
+        self.looks_first(&mut state, id);
+        self.mind_absence(&mut state, id);
         handle.set_mode(super::drafting::publishing(state.local.mode(id)));
         self.show_in(&state, id, None);
         let peers = self.present(&mut state, id);
@@ -194,7 +199,7 @@ impl Desk {
             open.handle.leave_presence();
             drop(open);
             self.keep_history(&state, id);
-            self.saw(&state, id)?;
+            self.saw(&mut state, id)?;
             self.make_stale(&mut state, id);
         }
         Ok(())
@@ -203,7 +208,7 @@ impl Desk {
     /// Takes in what was told of an open note, and tells the window.
     pub(super) fn pump(&self, state: &mut State, id: &ItemId) {
         let Some(open) = state.open.get_mut(id) else { return };
-        let handle = open.handle.clone();
+        let (handle, was_here) = (open.handle.clone(), open.edited.is_some());
         let read = handle.read(|document| {
             open.drain(document);
             if open.edited.is_none()
@@ -220,9 +225,13 @@ impl Desk {
             return;
         }
         open.flush();
-        let news = std::mem::take(&mut open.news);
+        let (news, is_here) = (std::mem::take(&mut open.news), open.edited.is_some());
+        if is_here && !was_here {
+            self.looks_first(state, id);
+        }
         if news.status {
             self.tell_status(state, id);
+            self.mind_absence(state, id);
         }
         if news.presence {
             let peers = self.present(state, id);
@@ -334,36 +343,6 @@ impl Desk {
             });
         }
         peers
-    }
-
-    /// What others did since this person last looked.
-    pub(super) fn away(
-        &self,
-        state: &State,
-        id: &ItemId,
-        document: &rejoin_document::Document,
-    ) -> Option<AwaySummary> {
-        let seen = state.seen.get(&url(id))?;
-        if seen.as_slice() == document.heads() {
-            return None;
-        }
-        let since = document.hashes_since(seen);
-        let metas: Vec<_> = since.iter().filter_map(|hash| document.change_meta(hash)).collect();
-        let others = metas.iter().filter(|change| change.author.as_ref() != Some(&self.author));
-        let mut authors = Vec::new();
-        for change in others {
-            let author = super::looking_back::author(change, &state.local.people);
-            if !authors.contains(&author) {
-                authors.push(author);
-            }
-        }
-        if authors.is_empty() {
-            return None;
-        }
-        let changes = rejoin_notes::history::difference(document, seen, document.heads()).ok()?;
-        let (inserted, deleted) = super::looking_back::size(&changes);
-        let at = seen.iter().filter_map(|head| document.change_meta(head)).map(|c| c.time).max();
-        Some(AwaySummary { since: at.unwrap_or_default() * 1000, authors, inserted, deleted })
     }
 }
 

@@ -403,10 +403,36 @@ impl Desk {
         let servers = state.local.servers.iter().map(|server| server.address.clone());
         let servers = servers.filter(has_it).collect();
         state.local.goes_to.insert(id.clone(), servers);
+        if status.is_none() {
+            state.local.awaited.insert(id.clone());
+        }
         self.keep_local(&state)?;
         self.folder_changed(&mut state, &parent);
         self.goes_to_changed(&mut state);
         Ok(id)
+    }
+
+    /// What was opened by a link has come: from now on it goes where it came from, too, which may be a
+    /// server that nobody knew of when it was opened.
+    pub(super) fn has_come(&self, state: &mut State, id: &ItemId) {
+        if !state.local.awaited.contains(id) {
+            return;
+        }
+        let Some(status) = state.handle(id).ok().and_then(|handle| handle.status()) else { return };
+        state.local.awaited.remove(id);
+        let known = state.local.servers.iter().map(|server| &server.address);
+        let came_from = known.filter(|address| {
+            status.peers.iter().any(|peer| peer.has_all && peer.url.as_ref() == Some(address))
+        });
+        let came_from: Vec<String> = came_from.cloned().collect();
+        let goes_to = state.local.goes_to.entry(id.clone()).or_default();
+        goes_to.extend(came_from);
+        goes_to.sort();
+        goes_to.dedup();
+        if let Err(error) = self.keep_local(state) {
+            tracing::warn!(message = error.message, "where a note came from was not noted");
+        }
+        self.goes_to_changed(state);
     }
 
     fn goes_to_changed(&self, state: &mut State) {

@@ -16,8 +16,12 @@ use crate::port::{
     VersionView, units,
 };
 
-/// Sessions of which the size is told; that of older ones is not worked out.
-const MEASURED: usize = 100;
+/// How many of the latest sessions say how much was written, at most and at least. That of older ones is
+/// not worked out: an earlier text is read through all operations of the note.
+const MEASURED: std::ops::RangeInclusive<u64> = 3..=100;
+
+/// So many operations are read for it, or about.
+const READ_TO_MEASURE: u64 = 400_000;
 
 /// What others said of themselves, by their author id in hexadecimal.
 pub(crate) type People = BTreeMap<String, Person>;
@@ -61,9 +65,10 @@ pub(crate) fn history(document: &Document, people: &People) -> History {
     let mut sessions: Vec<HistorySession> = Vec::new();
     let mut boundaries: Vec<Vec<ChangeHash>> = vec![Vec::new()];
     let mut frontier = BTreeSet::new();
-    let mut length = 0;
+    let (mut length, mut operations) = (0, 1);
     for change in document.metadata() {
         length += 1;
+        operations = operations.max(change.max_op);
         let at = change.time * 1000;
         let goes_on = sessions.last().is_some_and(|session| {
             session.message.is_none() && (0..=SESSION_GAP * 1000).contains(&(at - session.ended))
@@ -86,11 +91,11 @@ pub(crate) fn history(document: &Document, people: &People) -> History {
         }
     }
     boundaries.push(document.heads().to_vec());
-    let unmeasured = sessions.len().saturating_sub(MEASURED);
+    let measured = (READ_TO_MEASURE / operations).clamp(*MEASURED.start(), *MEASURED.end());
+    let unmeasured = sessions.len().saturating_sub(measured as usize);
     let text = |heads: &[ChangeHash]| Note::text_at(document, heads).unwrap_or_default();
     let mut before = text(&boundaries[unmeasured]);
     for (number, session) in sessions.iter_mut().enumerate().skip(unmeasured) {
-        // An earlier text is read through all operations of the note: each of them once only.
         let after = text(&boundaries[number + 1]);
         (session.inserted, session.deleted) = size(&ChangeSet::between(&before, &after));
         before = after;
@@ -227,6 +232,16 @@ mod tests {
         let told: Vec<_> = history.sessions.iter().map(|s| (s.first, s.last, s.inserted)).collect();
         assert_eq!(told, [(1, 4, 3), (5, 6, 2)]);
         assert_eq!(history.sessions[0].authors[0].id, "ab");
+    }
+
+    #[test]
+    fn of_a_long_history_only_the_latest_sessions_are_measured() {
+        let times: Vec<i64> = (0..300).flat_map(|s| (0..40).map(move |c| s * 1000 + c)).collect();
+        let history = history(&written(&times), &People::new());
+        assert_eq!(history.sessions.len(), 300);
+        let told = history.sessions.iter().filter(|session| session.inserted == 40).count();
+        assert_eq!(told, 33, "{READ_TO_MEASURE} operations by 12,000");
+        assert!(history.sessions.iter().rev().take(told).all(|session| session.inserted == 40));
     }
 
     #[test]

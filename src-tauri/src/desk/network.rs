@@ -179,6 +179,12 @@ fn check(network: &Network) -> Result<(), BackendError> {
             )));
         }
     }
+    let tokens = network.servers.iter().map(|server| &server.token);
+    for token in tokens.chain([&network.listen.token]).flatten().filter(|token| !token.is_empty()) {
+        Token::new(token.as_str()).map_err(|error| {
+            BackendError::invalid(format!("This token cannot be used: {error}."))
+        })?;
+    }
     Ok(())
 }
 
@@ -221,6 +227,19 @@ mod tests {
         for address in ["https://home.example", "home.example", "ws://", ""] {
             assert!(check(&network(address)).is_err(), "{address} was taken");
         }
+    }
+
+    #[test]
+    fn takes_tokens_that_can_be_sent_only() {
+        let mut network = network("wss://home.example");
+        for (token, is_good) in [("long enough", false), ("short", false), ("", true)] {
+            network.servers[0].token = Some(token.to_owned());
+            assert_eq!(check(&network).is_ok(), is_good, "{token:?}");
+        }
+        network.servers[0].token = Some("a-long-enough-token".to_owned());
+        assert!(check(&network).is_ok());
+        network.listen.token = Some("kurz".to_owned());
+        assert!(check(&network).is_err());
     }
 
     #[test]

@@ -4,10 +4,11 @@ use rejoin_document::Document;
 use rejoin_notes::editing::{Version, WindowId};
 use rejoin_repo::{DocumentEvent, DocumentHandle, Origin, Subscription};
 
+use super::away::Apart;
 use super::edited::EditedNote;
 use super::{Sink, now};
 use crate::port::{
-    ChangeSetJson, DraftState, NoteEvent, NoteStatus, PresentPeer, RemoteOrigin, units,
+    AwaySummary, ChangeSetJson, DraftState, NoteEvent, NoteStatus, PresentPeer, RemoteOrigin, units,
 };
 
 /// The one window of the app. The protocol would take more.
@@ -24,6 +25,10 @@ pub(super) struct OpenNote {
     pub(super) status: Option<NoteStatus>,
     pub(super) draft: Option<DraftState>,
     pub(super) peers: Vec<PresentPeer>,
+    /// The note is in touch with nobody.
+    pub(super) apart: Option<Apart>,
+    /// What the window was told that others did.
+    pub(super) away: Option<AwaySummary>,
     /// Where the next remote batch comes from.
     pub(super) origin: (RemoteOrigin, Option<String>),
     /// What was told and not passed on yet.

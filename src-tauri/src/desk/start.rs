@@ -16,7 +16,7 @@ use super::shelf::{Shelf, item};
 use super::watching::Watch;
 use super::{Desk, State};
 use crate::local::{Local, LocalFile};
-use crate::port::{BackendError, ErrorCode, ItemId};
+use crate::port::{BackendError, ErrorCode, ItemId, NoticeLevel};
 
 impl Desk {
     /// Opens the profile whose data lies in `folder`, or begins one there.
@@ -86,6 +86,7 @@ impl Desk {
             commits: BTreeMap::new(),
             mirroring: Mirroring::default(),
             events: None,
+            unheard: Vec::new(),
         };
         let desk = Arc::new_cyclic(|me| Self {
             me: me.clone(),
@@ -112,6 +113,7 @@ impl Desk {
         self.watch_connections();
         if let Err(error) = self.connect(network).await {
             tracing::warn!(message = error.message, "not everything of the network is up");
+            self.lock().notice(NoticeLevel::Warn, error.message, None);
         }
         self.begin_mirror(rejoin_folder::mirror::Beginning::GoOn);
     }

@@ -74,7 +74,7 @@ pub(crate) fn connection(
         incoming,
         state: state(status),
         since,
-        last_error: status.last_error.clone(),
+        last_error: status.last_error.as_deref().map(in_words),
         next_retry: wait.map(|wait| now + i64::try_from(wait).unwrap_or(i64::MAX / 2)),
     }
 }
@@ -93,6 +93,17 @@ pub(crate) fn state(status: &ConnectionStatus) -> ConnectionState {
                 ConnectionState::Waiting
             }
         }
+    }
+}
+
+/// A message without the number that the system has for it.
+fn in_words(message: &str) -> String {
+    match message.split_once(" (os error ") {
+        Some((before, after)) => {
+            let rest = after.split_once(')').map_or("", |(_, rest)| rest);
+            format!("{before}{rest}")
+        }
+        None => message.to_owned(),
     }
 }
 
@@ -171,6 +182,13 @@ mod tests {
         assert_eq!(place(&status(false, None)).state, PlaceState::Behind);
         assert_eq!(place(&status(true, None)).name, "home.example:3030");
         assert_eq!(place(&status(true, None)).kind, PlaceKind::Server);
+    }
+
+    #[test]
+    fn an_error_is_told_without_the_number_of_the_system() {
+        let told = in_words("cannot reach home: Connection refused (os error 111), later");
+        assert_eq!(told, "cannot reach home: Connection refused, later");
+        assert_eq!(in_words("no such host"), "no such host");
     }
 
     #[test]

@@ -244,6 +244,12 @@ async fn an_earlier_version_is_restored_as_a_new_change() {
     assert_eq!(desk.history(&id).unwrap().length, before + 2);
     let version = VersionRef::Position { position: before + 1 };
     assert_eq!(desk.version_at(&id, version).unwrap().difference.text, "hello!");
+    let session = VersionRef::Session { first: before + 1, last: before + 1 };
+    let session = desk.version_at(&id, session).unwrap();
+    assert_eq!((session.position, session.difference.text.as_str()), (before + 1, "hello"));
+    assert_eq!(serde_json::to_string(&session.difference.changes).unwrap(), r#"[5,[0,"!"]]"#);
+    let beyond = VersionRef::Session { first: 1, last: before + 3 };
+    assert!(desk.version_at(&id, beyond).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,10 +363,27 @@ async fn a_note_that_was_opened_before_it_came_fills_its_window() {
         token: None,
         has_token: false,
     };
+    let address = server.address.clone();
     let network = Network { offline: false, servers: vec![server], listen: silent };
     his.set_network(network).await.unwrap();
     let text = until("the note to come", || text_told(&told)).await;
     assert_eq!(text, "# Trip\nby train");
+    // It goes where it came from, although nobody knew of that server when it was opened.
+    until("the note to have a place to go to", || {
+        (his.lock().local.goes_to.get(&id) == Some(&vec![address.clone()])).then_some(())
+    })
+    .await;
+    assert!(his.lock().local.awaited.is_empty());
+    let handle = hers.lock().handle(&id).unwrap();
+    his.rename(&id, "Journey").unwrap();
+    until("his words to come back", || {
+        let text = handle.read(|document| {
+            let note = rejoin_notes::note::Note::find(&document.view()).ok()?;
+            Some(note.text(&document.view()))
+        });
+        text.ok()?.filter(|text| text.starts_with("# Journey"))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -404,9 +427,111 @@ async fn a_second_device_shows_the_profile_that_it_takes_over_without_a_restart(
     .await;
     assert!(shown().notes.iter().all(|entry| entry.id != own), "what was here is not shown");
     assert!(second.lock().shared.keys().all(|id| *id != own), "and goes nowhere");
-    assert_eq!(text(&second, &note).await, "# Trip\nby train");
+    // The list may be here before the notes.
+    until_shown(&second, &note, "# Trip\nby train").await;
     assert!(second.end().await);
     drop(second);
     let (_second, _, session_again) = reopened(folders[1].path()).await;
     assert_eq!(session_again.library.home, session.library.home);
+}
+
+/// A desk that dials these and lets nobody in.
+fn dialing(servers: &[Server], offline: bool) -> Network {
+    let listen =
+        Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+    Network { offline, servers: servers.to_vec(), listen }
+}
+
+/// What a page was told of others' changes, last of all.
+fn away_told(told: &Heard<NoteEvent>) -> Option<AwaySummary> {
+    told.lock().unwrap().iter().rev().find_map(|event| match event {
+        NoteEvent::Away { away } => Some(away.clone()),
+        _ => None,
+    })?
+}
+
+/// Waits until a page was told of a text like this in a note that it has open.
+async fn until_shown(desk: &Desk, id: &ItemId, expected: &str) {
+    let handle = desk.lock().handle(id).unwrap();
+    until("the text", || {
+        let text = handle.read(|document| {
+            let note = rejoin_notes::note::Note::find(&document.view()).ok()?;
+            Some(note.text(&document.view()))
+        });
+        (text.ok()?.as_deref() == Some(expected)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_did_while_one_was_offline_or_gone_is_told_on_return() {
+    let (her_folder, his_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (hers, _, session) = desk(her_folder.path()).await;
+    let (his, _, _) = desk(his_folder.path()).await;
+    let (id, opened_here, _) = opened(&hers, &session.library.home, "hello").await;
+    let servers = vec![listening(&hers).await];
+    his.set_network(dialing(&servers, false)).await.unwrap();
+    let link =
+        OpenLink { link: format!("automerge:{}", id.0), target: LinkKind::Item, parent: None };
+    his.open_link(link).await.unwrap();
+    let (told, sink) = heard();
+    let first = his.open_note(&id, sink).await.unwrap();
+    until_shown(&his, &id, "hello").await;
+    assert_eq!((first.away, away_told(&told)), (None, None));
+
+    // What comes while one looks is nothing to come back to.
+    let reply = hers.push(&id, insertion(opened_here.version, 5, "!", 5)).unwrap();
+    let PushReply::Accepted { version, .. } = reply else { panic!("{reply:?}") };
+    until_shown(&his, &id, "hello!").await;
+    assert_eq!(away_told(&told), None);
+
+    his.set_network(dialing(&servers, true)).await.unwrap();
+    let handle = his.lock().handle(&id).unwrap();
+    let is_alone = || handle.status().filter(|status| status.peers.is_empty()).map(drop);
+    until("the end of the connection", is_alone).await;
+    hers.push(&id, insertion(version, 6, " you", 6)).unwrap();
+    his.rename(&id, "Mine").unwrap();
+    his.set_network(dialing(&servers, false)).await.unwrap();
+    let away = until("what she wrote", || away_told(&told)).await;
+    assert_eq!((away.inserted, away.deleted), (4, 0), "what he wrote is not among it");
+    let seen = his.version_at(&id, VersionRef::Seen).unwrap();
+    assert_eq!(seen.difference.text, "# Mine\n\nhello!");
+    his.mark_seen(&id).unwrap();
+    assert_eq!(away_told(&told), None);
+
+    // The app ends with the note open. It is opened again before the connection is there.
+    assert!(his.end().await);
+    drop((his, handle));
+    let written = "# Mine\n\nhello! you";
+    until_shown(&hers, &id, written).await;
+    let (his, _, _) = reopened(his_folder.path()).await;
+    his.set_network(dialing(&servers, true)).await.unwrap();
+    let (told, sink) = heard();
+    let again = his.open_note(&id, sink).await.unwrap();
+    assert_eq!((again.text.as_str(), again.away), (written, None));
+    let version = hers.open_note(&id, Box::new(drop)).await.unwrap().version;
+    hers.push(&id, insertion(version, written.len(), "?", written.len())).unwrap();
+    his.set_network(dialing(&servers, false)).await.unwrap();
+    let away = until("what she wrote since", || away_told(&told)).await;
+    assert_eq!((away.inserted, away.deleted), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_said_to_the_first_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, _, _) = desk(folder.path()).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let listen = Listen { enabled: true, port, everywhere: false, token: None, has_token: false };
+    let network = Network { offline: false, servers: Vec::new(), listen };
+    assert!(first.set_network(network).await.is_err());
+    assert!(first.end().await);
+    drop(first);
+    let (_second, events, _) = reopened(folder.path()).await;
+    let events = events.lock().unwrap();
+    let said = |event: &AppEvent| match event {
+        AppEvent::Notice { notice } => notice.message.starts_with("Nobody can connect"),
+        _ => false,
+    };
+    assert!(events.iter().any(said), "{events:?}");
 }

@@ -3,12 +3,10 @@
 use rejoin_document::{Document, TextUnit};
 use rejoin_notes::change_set::ChangeSet;
 use rejoin_notes::note::Note;
-use rejoin_notes::profile;
 
-use super::looking_back::{self, heads_at, text_at, version_view};
+use super::Desk;
+use super::looking_back::{self, difference, heads_at, text_at, version_view};
 use super::open_note::OpenNote;
-use super::shelf::url;
-use super::{Desk, State};
 use crate::port::{
     Attribution, Author, AuthorSpan, BackendError, History, ItemId, NoteEvent, RemoteOrigin,
     VersionRef, VersionView, units,
@@ -38,11 +36,24 @@ impl Desk {
     ) -> Result<VersionView, BackendError> {
         let state = self.lock();
         state.handle(id)?.read(|document| {
-            let heads = match version {
-                VersionRef::Position { position } => heads_at(document, position)?,
-                VersionRef::Seen => state.seen.get(&url(id)).cloned().unwrap_or_default(),
+            let (heads, now) = match version {
+                VersionRef::Position { position } => {
+                    (heads_at(document, position)?, present(document)?)
+                }
+                VersionRef::Session { first, last } => {
+                    let before = heads_at(document, first.saturating_sub(1))?;
+                    let heads = heads_at(document, last)?;
+                    let after = text_at(document, &heads)?;
+                    let before = text_at(document, &before)?;
+                    let view = version_view(document, &heads, &after, &state.local.people)?;
+                    return Ok(VersionView { difference: difference(before, &after), ..view });
+                }
+                // One's own draft is not what others did.
+                VersionRef::Seen => {
+                    (self.known_heads(&state, id, document), text_at(document, document.heads())?)
+                }
             };
-            version_view(document, &heads, &present(document)?, &state.local.people)
+            version_view(document, &heads, &now, &state.local.people)
         })?
     }
 
@@ -105,18 +116,11 @@ impl Desk {
     /// When it cannot be written.
     pub(crate) fn mark_seen(&self, id: &ItemId) -> Result<(), BackendError> {
         let mut state = self.lock();
-        self.saw(&state, id)?;
+        self.saw(&mut state, id)?;
         self.make_stale(&mut state, id);
-        if let Some(open) = state.open.get(id) {
+        if let Some(open) = state.open.get_mut(id) {
+            open.away = None;
             (open.sink)(NoteEvent::Away { away: None });
-        }
-        Ok(())
-    }
-
-    pub(super) fn saw(&self, state: &State, id: &ItemId) -> Result<(), BackendError> {
-        let heads = state.handle(id)?.read(|document| document.heads().to_vec())?;
-        if state.seen.get(&url(id)) != Some(&heads) {
-            state.profile.change(None, |tx| profile::set_seen(tx, &url(id), &heads))??;
         }
         Ok(())
     }

@@ -86,6 +86,7 @@ impl Desk {
         match event {
             DocumentEvent::Ready | DocumentEvent::Changed { .. } => {
                 self.take_in(&mut state, id, kind);
+                self.has_come(&mut state, id);
             }
             DocumentEvent::Unavailable => match kind {
                 Watch::Folder => state.shelf.set_folder_unavailable(id),

@@ -57,7 +57,8 @@ pub struct HistorySession {
     pub deleted: u32,
 }
 
-/// `seen`: what this person last looked at.
+/// `seen`: what this person last looked at. `session`: the version after it, and in place of the way to
+/// now what the session did.
 #[derive(Clone, Copy, Debug, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum VersionRef {
@@ -66,11 +67,18 @@ pub enum VersionRef {
         /// How many.
         position: u32,
     },
+    /// What a session did.
+    Session {
+        /// Its first change, from 1.
+        first: u32,
+        /// Its last change.
+        last: u32,
+    },
     /// When this person last looked.
     Seen,
 }
 
-/// The note after change `position`, and the way from there to now.
+/// The note after change `position`, and a difference to show with it.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct VersionView {
     /// After how many changes.
@@ -80,7 +88,7 @@ pub struct VersionView {
     pub at: Option<i64>,
     /// Who made it.
     pub author: Option<Author>,
-    /// The text then, and what leads to now.
+    /// The text then, and what leads to now; for a session the text before it, and what it did.
     pub difference: Difference,
 }
 

@@ -8,6 +8,7 @@ mod http;
 mod page;
 mod peer;
 mod picture;
+mod pointer;
 mod process;
 mod server;
 mod sources;
@@ -15,13 +16,15 @@ mod wait;
 mod webdriver;
 
 pub use app::{App, Person};
-pub use page::saved;
+pub use page::{SIZES, saved};
 pub use peer::Peer;
 pub use process::{program, root};
 pub use server::Server;
 pub use sources::Sources;
 pub use wait::{Patience, until};
-pub use webdriver::{CONTROL, ENTER, ESCAPE, Element, SHIFT, Session};
+pub use webdriver::{
+    ARROW_LEFT, ARROW_RIGHT, CONTROL, ENTER, ESCAPE, Element, HOME, SHIFT, Session,
+};
 
 /// Whether the tests of the real window are to run; says so when they are not.
 pub fn wanted() -> bool {

@@ -15,6 +15,9 @@ const INVOKE: &str = "const done = arguments[2];
     window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])
         .then((value) => done({ value }), (error) => done({ error }));";
 
+/// The sizes in which views are looked at: the usual one, and that of a small screen.
+pub const SIZES: [(u32, u32); 2] = [(1280, 800), (800, 600)];
+
 /// Whether a status sentence says that the note is on this computer's disk.
 pub fn saved(status: &str) -> bool {
     status.contains("Saved here") || status.contains("On this computer only")
@@ -177,6 +180,77 @@ impl App {
             Some(error) => bail!("{name} was rejected: {error}"),
             None => Ok(answer["value"].take()),
         }
+    }
+
+    /// Gives the window a size, and waits until the page has it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not become so.
+    pub fn resize(&self, (width, height): (u32, u32)) -> Result<()> {
+        self.page.resize(width, height)?;
+        until("the size", Patience::default(), || {
+            Ok((self.page.script("return window.innerWidth", &[])? == json!(width)).then_some(()))
+        })
+    }
+
+    /// Takes pictures of what is shown now, in both sizes and both themes. The window is then as it was
+    /// before in its usual size and the light theme.
+    ///
+    /// # Errors
+    ///
+    /// When a picture cannot be taken.
+    pub fn pictures(&self, view: &str) -> Result<()> {
+        let theme = "document.documentElement.dataset.theme = arguments[0]";
+        for size in SIZES {
+            self.resize(size)?;
+            for name in ["light", "dark"] {
+                self.page.script(theme, &[json!(name)])?;
+                self.page.picture(&format!("view-{view}-{}-{name}", size.0))?;
+            }
+        }
+        self.page.script(theme, &[json!("light")])?;
+        self.resize(SIZES[0])
+    }
+
+    /// Waits until the first element that a selector matches shows such a text, and gives it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not in time; the error says what it was instead.
+    pub fn shows(&self, selector: &str, expected: &str) -> Result<String> {
+        let mut last = String::new();
+        let waited = until(&format!("{selector} to say {expected:?}"), Patience::default(), || {
+            last = self.page.text_of(selector)?;
+            Ok(last.contains(expected).then_some(()))
+        });
+        waited.with_context(|| format!("it said {last:?}")).map(|()| last)
+    }
+
+    /// Waits until nothing matches a selector.
+    ///
+    /// # Errors
+    ///
+    /// When something still does in the end.
+    pub fn goes(&self, selector: &str) -> Result<()> {
+        until(&format!("{selector} to go"), Patience::default(), || {
+            Ok(self.page.elements(selector)?.is_empty().then_some(()))
+        })
+    }
+
+    /// Chooses an entry of the menu that is open.
+    ///
+    /// # Errors
+    ///
+    /// When there is no menu, or it has no such entry.
+    pub fn choose(&self, entry: &str) -> Result<()> {
+        self.page.element("[role=menu]")?;
+        let script = "const entry = [...document.querySelectorAll('[role^=menuitem]')]
+            .find((each) => each.innerText.trim().startsWith(arguments[0]));
+            entry?.click(); return entry !== undefined;";
+        let chosen = self.page.script(script, &[json!(entry)])?;
+        ensure!(chosen == json!(true), "the menu has no {entry}");
+        Ok(())
     }
 
     /// Chooses how the open note is shared.

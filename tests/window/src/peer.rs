@@ -7,6 +7,9 @@ use rejoin_notes::editing::EditedText as _;
 use rejoin_notes::note::{Note, NoteWriter};
 use rejoin_repo::{AutomergeUrl, Destination, DocumentHandle, PublishMode, Repo, RepoOptions};
 use rejoin_storage::MemoryStore;
+use rejoin_sync::wire::Cbor;
+
+use crate::wait::{Patience, until};
 
 /// A peer with one note, connected to a server. Call inside a tokio runtime.
 pub struct Peer {
@@ -58,6 +61,15 @@ impl Peer {
         self.handle.read(|document| Ok(Note::find(&document.view())?.text(&document.view())))?
     }
 
+    /// Waits until the note's text is as wanted, and gives it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not become so in time.
+    pub fn text_when(&self, what: &str, is_so: impl Fn(&str) -> bool) -> Result<String> {
+        until(what, Patience::default(), || Ok(Some(self.text()?).filter(|text| is_so(text))))
+    }
+
     /// Types right behind the first place where `after` stands, as one change.
     ///
     /// # Errors
@@ -86,6 +98,19 @@ impl Peer {
             tx.splice_text(note.content, at, 0, typed, TextUnit::Utf16)?;
             anyhow::Ok(())
         })?
+    }
+
+    /// Shows others a name and a caret, in UTF-16 units from the beginning.
+    pub fn show(&self, name: &str, at: usize) {
+        let at = || Cbor::Integer(at as i128);
+        let selection = Cbor::map([("anchor", at()), ("head", at())]);
+        let shown = [
+            ("name", name.into()),
+            ("colour", 3.into()),
+            ("author", name.into()),
+            ("selection", selection),
+        ];
+        self.handle.set_presence("rejoin", Cbor::map(shown));
     }
 
     /// Hangs up.

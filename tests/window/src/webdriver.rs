@@ -12,6 +12,12 @@ use crate::wait::{Patience, until};
 /// The key under which the protocol wraps a reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// The key with the arrow to the left.
+pub const ARROW_LEFT: char = '\u{E012}';
+/// The key with the arrow to the right.
+pub const ARROW_RIGHT: char = '\u{E014}';
+/// The key Home.
+pub const HOME: char = '\u{E011}';
 /// The key Enter.
 pub const ENTER: char = '\u{E007}';
 /// The key Control.
@@ -138,13 +144,14 @@ impl Session {
         self.act(selector, "value", &json!({ "text": keys }))
     }
 
-    /// The page may replace an element between the search and the act, which has then not begun.
+    /// The page may replace an element between the search and the act, which has then not begun. Something
+    /// may lie over it for a moment, or it may only be about to show; a person would wait, too.
     fn act(&self, selector: &str, act: &str, body: &Value) -> Result<()> {
         until(&format!("{selector} to stay"), Patience::default(), || {
             let element = self.element(selector)?;
             match self.post(&format!("element/{}/{act}", element.0), body) {
                 Ok(_) => Ok(Some(())),
-                Err(error) if error.to_string().starts_with("stale element reference") => Ok(None),
+                Err(error) if passes(&error.to_string()) => Ok(None),
                 Err(error) => Err(error),
             }
         })
@@ -217,6 +224,13 @@ impl Session {
     fn post(&self, what: &str, body: &Value) -> Result<Value> {
         accepted(http::request(self.port, "POST", &format!("{}/{what}", self.path), Some(body))?)
     }
+}
+
+/// Whether an act that failed with this may be possible a moment later. It has not begun.
+fn passes(error: &str) -> bool {
+    ["stale element reference", "element click intercepted", "element not interactable"]
+        .iter()
+        .any(|kind| error.starts_with(kind))
 }
 
 /// The value of an answer, or the error that it reports.

@@ -566,12 +566,17 @@ export type HistorySession = {
   deleted: number,
 };
 
-/** `seen`: what this person last looked at. */
+/** `seen`: what this person last looked at. `session`: the version after it, and in place of the way to
+ * now what the session did. */
 export type VersionRef = { "kind": "position",
   /** How many. */
-  position: number, } | { "kind": "seen" };
+  position: number, } | { "kind": "session",
+  /** Its first change, from 1. */
+  first: number,
+  /** Its last change. */
+  last: number, } | { "kind": "seen" };
 
-/** The note after change `position`, and the way from there to now. */
+/** The note after change `position`, and a difference to show with it. */
 export type VersionView = {
   /** After how many changes. */
   position: number,
@@ -579,7 +584,7 @@ export type VersionView = {
   at: number | null,
   /** Who made it. */
   author: Author | null,
-  /** The text then, and what leads to now. */
+  /** The text then, and what leads to now; for a session the text before it, and what it did. */
   difference: Difference,
 };
 

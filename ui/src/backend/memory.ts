@@ -515,16 +515,16 @@ export class MemoryBackend implements Backend {
   async versionAt(note: ItemId, version: Parameters<Backend["versionAt"]>[1]): ReturnType<Backend["versionAt"]> {
     await this.pause();
     const { document, seen } = this.world.note(note);
-    const position = version.kind === "seen" ? seen : version.position;
+    const position = version.kind === "seen" ? seen : version.kind === "session" ? version.last : version.position;
     const change = document.log[position - 1];
+    const from = version.kind === "session" ? version.first - 1 : position;
+    const before = document.textAt(from);
+    const changes = version.kind === "session" ? difference(before, document.textAt(position)) : document.changesSince(position);
     return {
       position,
       at: change?.at ?? null,
       author: change?.author ?? null,
-      difference: {
-        text: document.textAt(position).toString(),
-        changes: document.changesSince(position).toJSON() as ChangeSetJson,
-      },
+      difference: { text: before.toString(), changes: changes.toJSON() as ChangeSetJson },
     };
   }
 

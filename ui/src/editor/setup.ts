@@ -242,6 +242,8 @@ function makeLink(view: EditorView): boolean {
   return true;
 }
 
+const modifiers = new Set(["Control", "Shift", "Alt", "AltGraph", "Meta"]);
+
 function pointer(options: EditorOptions): Extension {
   return [
     EditorView.domEventHandlers({
@@ -261,7 +263,10 @@ function pointer(options: EditorOptions): Extension {
     EditorView.domEventObservers({
       mousedown: () => options.onOwnAction(),
       wheel: () => options.onOwnAction(),
-      keydown: () => options.onOwnAction(),
+      keydown: (event) => {
+        // A modifier alone does nothing yet: it may begin the shortcut that goes on to the next person.
+        if (!modifiers.has(event.key)) options.onOwnAction();
+      },
     }),
   ];
 }

@@ -74,7 +74,7 @@ describe("pasted text", () => {
 
 describe("the completion of note links", () => {
   const complete = (doc: string, position: number) =>
-    completeNoteLink(new CompletionContext(EditorState.create({ doc }), position, false), ["Plan", "Trip", "Trip", "a]b", ""]);
+    completeNoteLink(new CompletionContext(EditorState.create({ doc }), position, false), () => ["Plan", "Trip", "Trip", "a]b", ""]);
 
   test("begins after two brackets", () => {
     const result = complete("see [[Tr", 8);

@@ -1,7 +1,7 @@
 // The history panel: which version is looked at.
 
 import { type Backend, errorMessage } from "../backend/backend";
-import type { History, HistorySession, ItemId, VersionView } from "../backend/bindings";
+import type { History, HistorySession, ItemId, VersionRef, VersionView } from "../backend/bindings";
 
 export class HistoryView {
   private readonly backend: Backend;
@@ -10,6 +10,8 @@ export class HistoryView {
   /** The version that is shown; the last one is now. */
   position = $state(0);
   version = $state.raw<VersionView | null>(null);
+  /** The session of which `version` shows what it did; null: `version` shows the way to now. */
+  chosen = $state.raw<HistorySession | null>(null);
   failure = $state<string | null>(null);
   private asking = false;
 
@@ -18,8 +20,14 @@ export class HistoryView {
     this.note = note;
   }
 
+  /** Nothing is looked at but the note as it is. */
   get atNow(): boolean {
-    return this.history === null || this.position >= this.history.length;
+    return this.chosen === null && (this.history === null || this.position >= this.history.length);
+  }
+
+  /** What is looked at is an earlier text than the present one. */
+  get isEarlier(): boolean {
+    return this.history !== null && this.position < this.history.length;
   }
 
   /** Reads the sessions; stays at now, or at the version that was looked at. */
@@ -29,6 +37,7 @@ export class HistoryView {
       const history = await this.backend.history(this.note);
       this.history = history;
       if (wasNow) this.position = history.length;
+      else if (this.chosen) await this.showSession(grown(this.chosen, history));
       else await this.show(Math.min(this.position, history.length));
       this.failure = null;
     } catch (error) {
@@ -37,18 +46,30 @@ export class HistoryView {
   }
 
   /**
-   * Shows the note after change `position`. A slider asks often: one question is asked at a time,
+   * Shows the note after change `position`, against now. A slider asks often: one question is asked at a time,
    * and what was wanted in between is passed over.
    */
   async show(position: number): Promise<void> {
+    this.chosen = null;
     this.position = Math.min(Math.max(position, 0), this.history?.length ?? 0);
+    await this.showWanted();
+  }
+
+  /** Shows what a session did. */
+  async showSession(session: HistorySession): Promise<void> {
+    this.chosen = session;
+    this.position = session.last;
+    await this.showWanted();
+  }
+
+  private async showWanted(): Promise<void> {
     if (this.asking) return;
     this.asking = true;
     try {
-      let shown = -1;
-      while (shown !== this.position) {
-        shown = this.position;
-        this.version = this.atNow ? null : await this.ask(shown);
+      let shown: VersionRef | null | undefined;
+      while (shown === undefined || !same(shown, this.wanted)) {
+        shown = this.wanted;
+        this.version = shown && (await this.backend.versionAt(this.note, shown));
       }
       this.failure = null;
     } catch (error) {
@@ -58,13 +79,16 @@ export class HistoryView {
     }
   }
 
-  private ask(position: number): Promise<VersionView> {
-    return this.backend.versionAt(this.note, { kind: "position", position });
+  private get wanted(): VersionRef | null {
+    const { chosen, position } = this;
+    if (chosen) return { kind: "session", first: chosen.first, last: chosen.last };
+    return this.atNow ? null : { kind: "position", position };
   }
 
   async restore(): Promise<void> {
     await this.backend.restoreVersion(this.note, this.position);
     this.version = null;
+    this.chosen = null;
     const history = await this.backend.history(this.note);
     this.history = history;
     this.position = history.length;
@@ -74,6 +98,17 @@ export class HistoryView {
   get session(): HistorySession | null {
     return this.history?.sessions.find((each) => this.position >= each.first && this.position <= each.last) ?? null;
   }
+}
+
+/** The session as it is now: the latest one goes on. */
+function grown(session: HistorySession, history: History): HistorySession {
+  return history.sessions.find((each) => each.first === session.first) ?? session;
+}
+
+function same(a: VersionRef | null, b: VersionRef | null): boolean {
+  if (a?.kind === "session") return b?.kind === "session" && a.first === b.first && a.last === b.last;
+  if (a?.kind === "position") return b?.kind === "position" && a.position === b.position;
+  return b === null;
 }
 
 export interface SessionDay {

@@ -45,6 +45,27 @@ describe("the history panel", () => {
     expect(view.version?.difference.text).toBe("a");
   });
 
+  test("shows what a session did, and the version after it against now", async () => {
+    const view = new HistoryView(world().backend(), "note");
+    await view.load();
+    const [, second] = view.history!.sessions;
+    await view.showSession(second!);
+    const { difference, position } = view.version!;
+    expect([difference.text, position, view.session, view.atNow]).toEqual(["a", 2, second, false]);
+    expect(ChangeSet.fromJSON(difference.changes).toJSON()).toEqual([1, [0, "b"]]);
+    await view.show(view.position);
+    expect([view.version?.difference.text, view.chosen]).toEqual(["ab", null]);
+  });
+
+  test("shows what the latest session did, although there is nothing to restore", async () => {
+    const view = new HistoryView(world().backend(), "note");
+    await view.load();
+    await view.showSession(view.history!.sessions.at(-1)!);
+    expect([view.version?.difference.text, view.isEarlier]).toEqual(["abcd", false]);
+    await view.show(5);
+    expect([view.version, view.atNow]).toEqual([null, true]);
+  });
+
   test("restores a version as a new change", async () => {
     const all = world();
     const view = new HistoryView(all.backend(), "note");

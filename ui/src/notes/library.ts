@@ -68,6 +68,16 @@ export function isTrashed(library: LibraryIndex, id: ItemId): boolean {
   return library.trash.some((entry) => entry.id === id);
 }
 
+/** Whether an item lies in a folder, at any depth. */
+export function isInside(library: LibraryIndex, item: ItemId, folder: ItemId): boolean {
+  let parent = library.parents.get(item);
+  for (let depth = 0; parent && depth < 64; depth += 1) {
+    if (parent === folder) return true;
+    parent = library.parents.get(parent);
+  }
+  return false;
+}
+
 /** The titles of the folders around an item, outermost first, without Home. */
 export function pathOf(library: LibraryIndex, id: ItemId): string[] {
   const path: string[] = [];

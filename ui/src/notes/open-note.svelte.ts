@@ -19,6 +19,7 @@ import { NoteSession, type Surface } from "../editor/collab";
 import { peerCarets, setPeers } from "../editor/peers";
 import { type EditorOptions, formattingLimit, NoteEditor } from "../editor/setup";
 import { countWords } from "../editor/words";
+import { named } from "../shared/people";
 import { strings } from "../shared/strings";
 
 /** What the note needs from the window around it. */
@@ -34,6 +35,8 @@ export type LoadState = { kind: "loading" } | { kind: "ready" } | { kind: "faile
 const wordDelay = 250;
 const wordPause = 1500;
 const longNote = 100_000;
+/** Milliseconds without a change until it is said that the note is saved. */
+export const restTime = 250;
 /** Milliseconds between renewals of what is derived from the text. */
 const renewInterval = 1500;
 /** Milliseconds that closing waits for the backend to take the last edits. */
@@ -77,6 +80,7 @@ export class OpenNote {
   private channel = 0;
   private opening: Promise<void> = Promise.resolve();
   private wordTimer: ReturnType<typeof setTimeout> | null = null;
+  private statusTimer: ReturnType<typeof setTimeout> | null = null;
   private renewed = 0;
   private closed = false;
 
@@ -185,6 +189,7 @@ export class OpenNote {
     if (this.closed) return;
     this.closed = true;
     if (this.wordTimer) clearTimeout(this.wordTimer);
+    if (this.statusTimer) clearTimeout(this.statusTimer);
     this.unmount();
     const { session } = this;
     if (session) {
@@ -215,7 +220,7 @@ export class OpenNote {
         this.editor?.setLabel(this.label);
         break;
       case "status":
-        this.status = event.status;
+        this.showStatus(event.status);
         break;
       case "mode":
         this.mode = event.mode;
@@ -239,12 +244,31 @@ export class OpenNote {
     }
   }
 
+  /**
+   * While one types, each keystroke is unsaved for a few milliseconds. That it is not saved shows at
+   * once; that it is, once the typing pauses: the line is calm, and the page is not drawn anew for it
+   * between two keystrokes.
+   */
+  private showStatus(status: NoteStatus): void {
+    if (this.statusTimer) clearTimeout(this.statusTimer);
+    this.statusTimer = null;
+    if (this.status.disk.kind !== "saving" || status.disk.kind !== "saved") {
+      this.status = status;
+      return;
+    }
+    this.statusTimer = setTimeout(() => {
+      this.statusTimer = null;
+      this.status = status;
+    }, restTime);
+  }
+
   private setReadOnly(readOnly: boolean): void {
     this.readOnly = readOnly;
     this.editor?.setReadOnly(readOnly);
   }
 
-  private showPeers(peers: PresentPeer[]): void {
+  private showPeers(present: PresentPeer[]): void {
+    const peers = present.map(named);
     const before = new Map(this.peers.map((peer) => [peer.peer, peer.name]));
     const now = new Map(peers.map((peer) => [peer.peer, peer.name]));
     if (this.load.kind === "ready") {
@@ -356,7 +380,8 @@ export class OpenNote {
       return;
     }
     await this.settle();
-    const authors = await this.around.backend.attribution(this.id);
+    const attribution = await this.around.backend.attribution(this.id);
+    const authors = { ...attribution, authors: attribution.authors.map(named) };
     const at = this.session?.positionsFrom(authors.version);
     this.authors = authors;
     if (!at) return;

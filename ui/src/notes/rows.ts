@@ -1,7 +1,7 @@
 // The list of notes as rows of equal height, of which only the visible ones are drawn.
 
 import type { FolderEntry, ItemId, NoteEntry, NoteOrder } from "../backend/bindings";
-import { type LibraryIndex, orderedItems } from "./library";
+import { isInside, type LibraryIndex, orderedItems } from "./library";
 
 export const rowHeight = 30;
 
@@ -109,13 +109,4 @@ export function dropPlace(library: LibraryIndex, row: Row, dragged: ItemId, frac
 
 function withoutItem(library: LibraryIndex, folder: ItemId, item: ItemId): ItemId[] {
   return (library.folders.get(folder)?.items ?? []).filter((other) => other !== item);
-}
-
-function isInside(library: LibraryIndex, item: ItemId, folder: ItemId): boolean {
-  let parent = library.parents.get(item);
-  for (let depth = 0; parent && depth < 64; depth += 1) {
-    if (parent === folder) return true;
-    parent = library.parents.get(parent);
-  }
-  return false;
 }

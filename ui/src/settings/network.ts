@@ -19,7 +19,9 @@ export function serverProblem(network: Network, server: NewServer): string | nul
 }
 
 export function isUnencrypted(address: string): boolean {
-  return /^ws:\/\//i.test(address.trim()) && !/^ws:\/\/(localhost|127\.|\[::1\])/i.test(address.trim());
+  if (!isSocketAddress(address)) return false;
+  const { protocol, hostname } = new URL(address.trim());
+  return protocol === "ws:" && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 export function withServer(network: Network, server: NewServer): Network {
@@ -31,8 +33,22 @@ export function withoutServer(network: Network, address: string): Network {
   return { ...network, servers: network.servers.filter((server) => server.address !== address) };
 }
 
+/** Where others are let in when the person names no other port. */
+export const usualPort = 3031;
+
 /** What is wrong with listening as it is set, or null. */
 export function listenProblem(listen: Network["listen"]): string | null {
+  if (!listen.enabled) return null;
+  if (!isPort(listen.port)) return strings.settings.invalidPort;
   const tokenMissing = listen.token === null ? !listen.hasToken : listen.token === "";
-  return listen.enabled && listen.everywhere && tokenMissing ? strings.settings.needsToken : null;
+  return listen.everywhere && tokenMissing ? strings.settings.needsToken : null;
+}
+
+/** What of listening can be kept: a port that is none is no reason to go on listening. */
+export function keptListen(listen: Network["listen"]): Network["listen"] {
+  return isPort(listen.port) ? listen : { ...listen, port: usualPort };
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65_535;
 }

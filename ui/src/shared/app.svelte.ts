@@ -16,7 +16,7 @@ import type {
   Settings,
 } from "../backend/bindings";
 import { toggleFind } from "../editor/find";
-import { applyChange, destinations, emptyLibrary, indexLibrary, type LibraryIndex, noteByTitle, reachableNotes } from "../notes/library";
+import { applyChange, destinations, emptyLibrary, indexLibrary, isInside, isTrashed, type LibraryIndex, noteByTitle, reachableNotes } from "../notes/library";
 import { type NotePlace, OpenNote } from "../notes/open-note.svelte";
 import type { OpenMenu } from "./menu";
 import { isNoteLink, isOpenable } from "./links";
@@ -32,7 +32,8 @@ export type Dialog =
   | { kind: "commit" }
   | { kind: "share"; item: ItemId }
   | { kind: "openLink" }
-  | { kind: "delete"; items: ItemId[]; title: string };
+  /** `title`: of the one item; null for the whole trash. */
+  | { kind: "delete"; items: ItemId[]; title: string | null };
 
 export interface Toast {
   id: number;
@@ -55,6 +56,10 @@ const toastTime = 6000;
 const noticeLimit = 50;
 /** Milliseconds. */
 const gatherTime = 1000;
+/** Milliseconds in which a note that left a folder appears in another. */
+const moveTime = 1500;
+/** Milliseconds that the list may be behind an answer. */
+const listTime = 2000;
 const openKey = "rejoin.open";
 
 export class App {
@@ -172,7 +177,20 @@ export class App {
     for (const note of change.notes) this.gathered.set(note.id, note);
     if (onlyNotes && !renamed) this.gathering ??= setTimeout(() => this.applyGathered(), gatherTime);
     else this.applyGathered({ ...change, notes: [] });
-    if (this.note && change.removed.includes(this.note.id)) this.closeNote();
+    if (this.note && change.removed.includes(this.note.id)) this.noteIsGone(this.note);
+  }
+
+  /**
+   * The open note is listed nowhere any more. When somebody moves it, the folder that it left may be
+   * heard of before the one that it went to, so it stays open for a moment.
+   */
+  private noteIsGone(note: OpenNote): void {
+    setTimeout(() => {
+      if (this.note !== note || this.library.notes.has(note.id)) return;
+      this.closeNote();
+      if (isTrashed(this.library, note.id)) this.offerRestore(note.id);
+      else this.toast(strings.list.gone(note.title || strings.list.untitled), "warn", null);
+    }, moveTime);
   }
 
   private applyGathered(change: LibraryChange = { folders: [], notes: [], removed: [], trash: null }): void {
@@ -263,7 +281,18 @@ export class App {
       this.closeNote();
       await this.start();
       this.notify({ level: "info", message: strings.settings.adopted, at: Date.now(), note: null });
-    } else if (this.library.notes.has(id)) await this.openNote(id);
+      return;
+    }
+    if (isTrashed(this.library, id)) return this.offerRestore(id);
+    // The answer may have overtaken what it says of the list.
+    const end = Date.now() + listTime;
+    while (!this.isListed(id) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+    if (this.library.folders.has(id)) this.toast(strings.openLink.folder(this.titleOf(id)), "info", null);
+    else await this.openNote(id);
+  }
+
+  private isListed(id: ItemId): boolean {
+    return this.library.notes.has(id) || this.library.folders.has(id);
   }
 
   // --- files ------------------------------------------------------------------------
@@ -338,11 +367,17 @@ export class App {
 
   async trash(item: ItemId): Promise<void> {
     const title = this.titleOf(item);
+    const open = this.note?.id;
+    const goesAlong = open !== undefined && (open === item || isInside(this.library, open, item));
     await this.try(async () => {
       await this.backend.setTrashed(item, true);
-      if (this.note?.id === item) this.closeNote();
-      this.toast(strings.list.trashed(title), "info", { label: strings.list.putBack, run: () => void this.restore(item) });
+      if (goesAlong && this.note?.id === open) this.closeNote();
+      this.offerRestore(item, title);
     });
+  }
+
+  private offerRestore(item: ItemId, title = this.titleOf(item)): void {
+    this.toast(strings.list.trashed(title), "info", { label: strings.list.putBack, run: () => void this.restore(item) });
   }
 
   async restore(item: ItemId): Promise<void> {
@@ -431,6 +466,16 @@ export class App {
 
   /** Escape: the innermost thing that can be left is left. False when there is none. */
   leave(): boolean {
+    if (this.menu) {
+      const { from } = this.menu;
+      this.menu = null;
+      from?.focus();
+      return true;
+    }
+    if (this.renaming) {
+      this.renaming = null;
+      return true;
+    }
     if (this.dialog) this.dialog = null;
     else if (this.panel) this.panel = null;
     else if (this.searchText) this.searchText = "";

@@ -1,77 +1,27 @@
 // @vitest-environment jsdom
 import axe from "axe-core";
-import { flushSync, mount, unmount } from "svelte";
+import { flushSync } from "svelte";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type MemoryBackend, MemoryWorld, type MemoryWorldOptions } from "../backend/memory";
-import Shell from "../Shell.svelte";
 import { App } from "./app.svelte";
 import { commands, runShortcut } from "./commands";
 import { paletteEntries } from "./palette";
 import { strings } from "./strings";
+import { clearPage, openWindow, preparePage, press, rest, type } from "./test-window";
 
 const ana = { id: "ana", name: "Ana", colour: 3 };
 
 let world: MemoryWorld;
 let app: App;
-let shell: Record<string, unknown> | null = null;
 
-beforeEach(() => {
-  Range.prototype.getClientRects = () => [] as unknown as DOMRectList;
-  Range.prototype.getBoundingClientRect = () => new DOMRect();
-  Element.prototype.scrollIntoView = () => undefined;
-  HTMLDialogElement.prototype.showModal = function () {
-    this.setAttribute("open", "");
-  };
-  HTMLDialogElement.prototype.close = function () {
-    this.removeAttribute("open");
-  };
-  window.ResizeObserver = class {
-    observe(): void {}
-    unobserve(): void {}
-    disconnect(): void {}
-  };
-  window.matchMedia = () =>
-    ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }) as unknown as MediaQueryList;
-  // The accessibility check looks for fonts made of icons, of which there are none.
-  HTMLCanvasElement.prototype.getContext = () => null;
-  localStorage.clear();
-});
-
-afterEach(async () => {
-  if (shell) await unmount(shell);
-  shell = null;
-  document.body.replaceChildren();
-});
+beforeEach(preparePage);
+afterEach(clearPage);
 
 async function start(options: MemoryWorldOptions = {}): Promise<void> {
-  world = new MemoryWorld({ settings: { name: options.firstRun ? "" : "Kim" }, ...options });
-  if (!options.firstRun) {
-    world.addNote("a", "# Apples\n\nSee [[Bread]].\n", world.home, { updated: 2 });
-    world.addNote("b", "# Bread\n", world.home, { updated: 1 });
-    world.addFolder("work", "Work", world.home);
-  }
-  app = new App(world.backend());
-  shell = mount(Shell, { target: document.body, props: { app } });
-  await app.start();
-  await rest();
-}
-
-async function rest(): Promise<void> {
-  for (let i = 0; i < 6; i += 1) {
-    flushSync();
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-}
-
-function type(text: string): void {
-  const view = app.note!.view!;
-  const at = view.state.selection.main.head;
-  view.dispatch({ changes: { from: at, insert: text }, selection: { anchor: at + text.length }, userEvent: "input.type" });
+  ({ world, app } = await openWindow(options));
 }
 
 const textOf = (id: string) => world.note(id).document.shared.toString();
-const press = (key: string, more: Partial<KeyboardEventInit> = {}) =>
-  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
 
 describe("a note that comes late", () => {
   test("shows although its text was told before the answer to its opening", async () => {
@@ -154,7 +104,7 @@ describe("the window", () => {
   test("opens the newest note and saves what is typed", async () => {
     await start();
     expect(app.note?.title).toBe("Apples");
-    type("Red ");
+    type(app, "Red ");
     await rest();
     expect(textOf("a")).toBe("Red # Apples\n\nSee [[Bread]].\n");
   });
@@ -197,7 +147,7 @@ describe("the window", () => {
 
   test("undoes only what was typed here", async () => {
     await start();
-    type("mine");
+    type(app, "mine");
     await rest();
     const other = world.backend(ana);
     const opened = await other.openNote("a", () => undefined);
@@ -231,7 +181,7 @@ describe("the window", () => {
 
   test("keeps the last keystrokes when another note is opened at once", async () => {
     await start();
-    type("quick ");
+    type(app, "quick ");
     await app.openNote("b");
     await rest();
     expect(textOf("a")).toMatch(/^quick # Apples/);
@@ -242,13 +192,13 @@ describe("the window", () => {
     await start({ delay: () => new Promise((resolve) => setTimeout(resolve, 15)) });
     await expect.poll(() => app.note?.view ?? null).not.toBeNull();
     for (const letter of "slowly") {
-      type(letter);
+      type(app, letter);
       await new Promise((resolve) => setTimeout(resolve, 4));
     }
     void app.openNote("b");
     await app.openNote("a");
     await expect.poll(() => app.note?.view?.state.doc.toString().slice(0, 6)).toBe("slowly");
-    type("!");
+    type(app, "!");
     await expect.poll(() => textOf("a").includes("!")).toBe(true);
     expect(textOf("a").replace("!", "")).toBe("slowly# Apples\n\nSee [[Bread]].\n");
   });
@@ -295,7 +245,7 @@ describe("the window", () => {
   test("keeps a batched note's edits until they are committed", async () => {
     await start();
     await app.setMode("batched");
-    type("later ");
+    type(app, "later ");
     await rest();
     expect(textOf("a")).not.toContain("later");
     expect(app.note?.draft?.edits).toBe(1);
@@ -414,7 +364,7 @@ describe("accessibility", () => {
 
   test.each(["history", "sync", "backlinks", "review"] as const)("of the panel %s", async (panel) => {
     await start();
-    type("x");
+    type(app, "x");
     await rest();
     app.panel = panel;
     await check();
@@ -429,7 +379,7 @@ describe("accessibility", () => {
   test("of the other dialogs", async () => {
     await start();
     await app.setMode("batched");
-    type("x");
+    type(app, "x");
     await rest();
     for (const dialog of [
       { kind: "palette", commands: true },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { defaultNetwork } from "../backend/memory";
-import { isUnencrypted, listenProblem, serverProblem, withoutServer, withServer } from "../settings/network";
+import { isUnencrypted, keptListen, listenProblem, serverProblem, usualPort, withoutServer, withServer } from "../settings/network";
 import { fuzzyMatch, rank } from "./fuzzy";
 import { type KeyPress, matchesKeys, showKeys } from "./keys";
 import { hostOf, isNoteLink, isOpenable, isSocketAddress, linkScheme } from "./links";
@@ -96,7 +96,11 @@ describe("the network settings", () => {
   test("warn of what is not encrypted, but not on this computer", () => {
     expect(isUnencrypted("ws://192.168.1.20:3030")).toBe(true);
     expect(isUnencrypted("ws://localhost:3030")).toBe(false);
+    expect(isUnencrypted("ws://[::1]:3030")).toBe(false);
+    expect(isUnencrypted("ws://localhost.example")).toBe(true);
+    expect(isUnencrypted("ws://127.0.0.1.example")).toBe(true);
     expect(isUnencrypted("wss://a")).toBe(false);
+    expect(isUnencrypted("ws://")).toBe(false);
   });
 
   test("need a token to listen to other computers", () => {
@@ -105,6 +109,13 @@ describe("the network settings", () => {
     expect(listenProblem({ ...listen, token: "secret" })).toBeNull();
     expect(listenProblem({ ...listen, hasToken: true })).toBeNull();
     expect(listenProblem({ ...listen, everywhere: false })).toBeNull();
+  });
+
+  test.each([Number.NaN, 0, -1, 1.5, 65_536])("do not listen on port %d", (port) => {
+    const listen = { ...defaultNetwork.listen, enabled: true, port };
+    expect(listenProblem(listen)).not.toBeNull();
+    expect(listenProblem({ ...listen, enabled: false })).toBeNull();
+    expect(keptListen({ ...listen, enabled: false }).port).toBe(usualPort);
   });
 });
 

@@ -9,6 +9,9 @@ const list = (names: string[]) => {
   return `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
 };
 
+/** A title inside a sentence; what is longer than a line is cut. */
+const short = (title: string) => (title.length > 60 ? `${title.slice(0, 59).trimEnd()}…` : title);
+
 const modeNames: Record<Mode, string> = { live: "Live", hybrid: "Hybrid", batched: "Batched" };
 
 export const strings = {
@@ -54,14 +57,16 @@ export const strings = {
     moveToTrash: "Move to the trash",
     restore: "Put back",
     deleteForever: "Delete forever",
-    deleteQuestion: (title: string) => `Delete “${title}” forever?`,
+    deleteQuestion: (title: string) => `Delete “${short(title)}” forever?`,
+    emptyQuestion: (count: number) => `Delete ${count === 1 ? "the note or folder" : `all ${count.toLocaleString()} notes and folders`} in the trash forever?`,
     deleteExplain: "It goes from this computer and cannot be put back. Copies that others have stay theirs.",
     share: "Share…",
     sharing: "Where it goes…",
     unseen: "changed by others",
     unavailable: "not here yet",
-    movedTo: (title: string, folder: string) => `${title} moved to ${folder}`,
-    trashed: (title: string) => `“${title}” is in the trash`,
+    movedTo: (title: string, folder: string) => `${short(title)} moved to ${short(folder)}`,
+    trashed: (title: string) => `“${short(title)}” is in the trash`,
+    gone: (title: string) => `“${short(title)}” is no longer in your list`,
     putBack: "Put back",
     order: "Order",
     orders: { updated: "Last changed first", title: "By title", manual: "As arranged" } satisfies Record<NoteOrder, string>,
@@ -79,6 +84,7 @@ export const strings = {
     menu: "Note menu",
     modeLabel: (mode: Mode) => `Sharing: ${modeNames[mode]}`,
     here: "Who is here",
+    someone: "Someone",
     follow: (name: string) => `Follow ${name}`,
     stopFollowing: (name: string) => `Stop following ${name}`,
     following: (name: string) => `Following ${name}`,
@@ -90,7 +96,7 @@ export const strings = {
     large: "This note is large, so it is shown without formatting.",
     words: (count: number) => plural(count, "word", "words"),
     selectedWords: (count: number, all: number) => `${count.toLocaleString()} of ${plural(all, "word", "words")}`,
-    createFromLink: (title: string) => `There is no note “${title}” yet`,
+    createFromLink: (title: string) => `There is no note “${short(title)}” yet`,
     create: "Create it",
     trouble: "Your last edits have not reached the disk. Trying again; leave this window open.",
     away: (names: string[], since: string) =>
@@ -211,16 +217,18 @@ export const strings = {
     restored: "Restored as a new change",
     backToNow: "Back to now",
     difference: "Version with the differences to now",
+    session: "What was changed then",
+    sessionHint: "Green came in then, struck through went.",
+    againstNow: "Compare with now",
     differenceHint: "Green came later, struck through went later.",
     colours: "Colour the text by author",
     hideColours: "Hide the authors’ colours",
-    someone: "Someone",
   },
 
   backlinks: {
     title: "Backlinks",
     empty: "No note links here yet.",
-    hint: (title: string) => `Write [[${title}]] in another note to link to this one.`,
+    hint: (title: string) => `Write [[${short(title)}]] in another note to link to this one.`,
   },
 
   review: {
@@ -233,7 +241,7 @@ export const strings = {
   },
 
   share: {
-    title: (name: string) => `Share “${name}”`,
+    title: (name: string) => `Share “${short(name)}”`,
     explain: "Whoever has this link and reaches one of the same servers or peers can read and change it.",
     link: "Link",
     where: (folder: string) => `Where the notes in “${folder}” go`,
@@ -249,6 +257,7 @@ export const strings = {
     label: "automerge: link",
     explain: "Paste the link to a note or a folder that someone gave you.",
     invalid: "This is not an automerge: link.",
+    folder: (title: string) => `The folder “${short(title)}” is in your list`,
     open: "Open",
   },
 
@@ -294,6 +303,7 @@ export const strings = {
     port: "Port",
     everywhere: "From other computers too",
     everywhereExplain: "Otherwise only from this computer. Needs a token.",
+    invalidPort: "A port is a number from 1 to 65535.",
     needsToken: "A token is needed when other computers may connect.",
     data: "Your notes are kept in",
     version: (version: string) => `Version ${version}`,

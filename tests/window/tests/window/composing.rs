@@ -35,7 +35,9 @@ fn what_others_write_waits_for_the_end_of_a_composition() -> Result<()> {
     let ben = Peer::with_new_note(&server.address(), "# Greeting\nBen: .\nAna: ")?;
     let ana = Person::new("ana-composing")?;
     let app = ana.open()?;
-    assert!(app.log()?.contains("preedit is shown"), "{}", app.log()?);
+    until("the preview of what is composed", Patience::default(), || {
+        Ok(app.log()?.contains("preedit is shown").then_some(()))
+    })?;
     app.welcome("Ana", Some(&server.address()))?;
     let note = ben.note_id();
     app.take_link(&note)?;

@@ -2,48 +2,74 @@
 //! window, and an import with its report.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Result;
-use rejoin_window_tests::{Patience, Person, until, wanted};
+use rejoin_window_tests::{App, Patience, Person, until, wanted};
+
+/// A person with a note "Trip", whose notes are files too.
+struct Mirrored {
+    app: App,
+    ana: Person,
+    folder: PathBuf,
+    /// What the note and its file say.
+    text: String,
+}
+
+impl Mirrored {
+    /// Writes the note, chooses the folder, and leaves the settings open at its page.
+    fn begin(name: &str) -> Result<Self> {
+        let ana = Person::new(name)?;
+        let app = ana.open()?;
+        app.welcome("Ana", None)?;
+        app.new_note("Trip")?;
+        app.type_text("by train")?;
+        let text = app.text_when("the typed words", |text| text.ends_with("by train"))?;
+        let folder = ana.home().join("Notes");
+        app.page.click("button[aria-label='Settings']")?;
+        app.page.click("#tab-files")?;
+        app.page.keys("#mirror-folder", &folder.display().to_string())?;
+        app.page.click("#settings-page form:has(#mirror-folder) button[type=submit]")?;
+        let mirrored = Self { app, ana, folder, text };
+        mirrored.file_says("the file of the note", &mirrored.text)?;
+        mirrored.status("all in step")?;
+        Ok(mirrored)
+    }
+
+    /// The note's file.
+    fn file(&self) -> PathBuf {
+        self.folder.join("Trip.md")
+    }
+
+    fn file_says(&self, what: &str, expected: &str) -> Result<()> {
+        until(what, Patience::default(), || {
+            Ok(fs::read_to_string(self.file()).is_ok_and(|text| text == expected).then_some(()))
+        })
+    }
+
+    /// Waits until the page of the settings says so of the folder.
+    fn status(&self, expected: &str) -> Result<String> {
+        self.app.shows("#settings-page [role=status]", expected)
+    }
+}
 
 #[test]
 fn a_folder_of_files_says_what_the_notes_say() -> Result<()> {
     if !wanted() {
         return Ok(());
     }
-    let ana = Person::new("files")?;
-    let app = ana.open()?;
+    let mirrored = Mirrored::begin("files")?;
+    let Mirrored { app, ana, folder, text } = &mirrored;
     let page = &app.page;
-    app.welcome("Ana", None)?;
-    app.new_note("Trip")?;
-    app.type_text("by train")?;
-    let text = app.text_when("the typed words", |text| text.ends_with("by train"))?;
-
-    let folder = ana.home().join("Notes");
-    page.click("button[aria-label='Settings']")?;
-    page.click("#tab-files")?;
-    page.keys("#mirror-folder", &folder.display().to_string())?;
-    page.click("#settings-page form:has(#mirror-folder) button[type=submit]")?;
-    let file = folder.join("Trip.md");
-    let says = |what: &str, expected: &str| {
-        until(what, Patience::default(), || {
-            Ok(fs::read_to_string(&file).is_ok_and(|text| text == expected).then_some(()))
-        })
-    };
-    says("the file of the note", &text)?;
-    until("the folder to be in step", Patience::default(), || {
-        let said = page.text_of("#settings-page [role=status]")?;
-        Ok(said.contains("all in step").then_some(()))
-    })?;
     page.picture("files-chosen")?;
     page.click("dialog header button")?;
 
-    let text = text + ", and back by boat";
-    fs::write(&file, &text)?;
+    let text = format!("{text}, and back by boat");
+    fs::write(mirrored.file(), &text)?;
     app.text_when("the words from the file", |text| text.ends_with("and back by boat"))?;
     app.caret_to_end()?;
     app.type_text(" in May")?;
-    says("the typed words in the file", &(text + " in May"))?;
+    mirrored.file_says("the typed words in the file", &(text + " in May"))?;
     fs::write(folder.join("odd.md"), [0xff, 0xfe])?;
     page.picture("files-both-ways")?;
 
@@ -54,13 +80,8 @@ fn a_folder_of_files_says_what_the_notes_say() -> Result<()> {
     page.click(".line .files")?;
     page.keys("#import-folder", &old.display().to_string())?;
     page.click("#settings-page form:has(#import-folder) button[type=submit]")?;
-    until("the report", Patience::default(), || {
-        let said = page.text_of("#settings-page")?;
-        Ok(said.contains("2 notes imported, in 1 folder").then_some(()))
-    })?;
-    until("the file that is left alone", Patience::default(), || {
-        Ok(page.text_of("#settings-page")?.contains("odd.md").then_some(()))
-    })?;
+    app.shows("#settings-page", "2 notes imported, in 1 folder")?;
+    app.shows("#settings-page", "odd.md")?;
     page.picture("files-imported")?;
     until("the imported note's file", Patience::default(), || {
         Ok(folder.join("Work/Plan.md").exists().then_some(()))
@@ -68,13 +89,10 @@ fn a_folder_of_files_says_what_the_notes_say() -> Result<()> {
     let target = ana.home().join("Out");
     page.keys("#export-folder", &target.display().to_string())?;
     page.click("#settings-page form:has(#export-folder) button[type=submit]")?;
-    until("the report of the export", Patience::default(), || {
-        let said = page.text_of("#settings-page")?;
-        Ok(said.contains("4 notes exported").then_some(()))
-    })?;
+    app.shows("#settings-page", "4 notes exported")?;
     assert!(fs::read_to_string(target.join("Work/Plan.md"))?.contains("back to [[Start]]"));
     page.picture("files-exported")?;
-    app.close()
+    mirrored.app.close()
 }
 
 #[test]
@@ -82,27 +100,12 @@ fn an_old_text_leads_to_a_spot_to_look_at_and_a_pause_loses_nothing() -> Result<
     if !wanted() {
         return Ok(());
     }
-    let ana = Person::new("files-review")?;
-    let app = ana.open()?;
+    let mirrored = Mirrored::begin("files-review")?;
+    let Mirrored { app, text: old, .. } = &mirrored;
     let page = &app.page;
-    app.welcome("Ana", None)?;
-    app.new_note("Trip")?;
-    app.type_text("by train")?;
-    let old = app.text_when("the typed words", |text| text.ends_with("by train"))?;
-    let folder = ana.home().join("Notes");
-    page.click("button[aria-label='Settings']")?;
-    page.click("#tab-files")?;
-    page.keys("#mirror-folder", &folder.display().to_string())?;
-    page.click("#settings-page form:has(#mirror-folder) button[type=submit]")?;
-    let status = |what: &str, expected: &str| {
-        until(what, Patience::default(), || {
-            Ok(page.text_of("#settings-page [role=status]")?.contains(expected).then_some(()))
-        })
-    };
-    status("the folder to be in step", "all in step")?;
     page.click("dialog header button")?;
 
-    let file = folder.join("Trip.md");
+    let file = mirrored.file();
     app.caret_to_end()?;
     app.type_text(", in May")?;
     until("the typed words in the file", Patience::default(), || {
@@ -112,9 +115,7 @@ fn an_old_text_leads_to_a_spot_to_look_at_and_a_pause_loses_nothing() -> Result<
     let is_kept = |text: &str| text.contains("in May") && text.contains("by an old editor");
     app.text_when("both", is_kept)?;
     page.click(".line .files")?;
-    until("the spot to look at", Patience::default(), || {
-        Ok(page.text_of("#settings-page")?.contains("Look at these").then_some(()))
-    })?;
+    app.shows("#settings-page", "Look at these")?;
     page.picture("files-review")?;
     page.click("#settings-page .link-button")?;
     app.text_when("the note with the spot", is_kept)?;
@@ -122,14 +123,14 @@ fn an_old_text_leads_to_a_spot_to_look_at_and_a_pause_loses_nothing() -> Result<
 
     page.click(".line .files")?;
     page.click("#settings-page .field-row button")?;
-    status("the pause", "Paused")?;
+    mirrored.status("Paused")?;
     fs::write(&file, fs::read_to_string(&file)? + "while it was paused\n")?;
     page.picture("files-paused")?;
     page.click("#settings-page .field-row button")?;
-    status("the folder to be in step", "all in step")?;
+    mirrored.status("all in step")?;
     page.click("dialog header button")?;
     app.text_when("what was written meanwhile", |text| text.contains("while it was paused"))?;
-    app.close()
+    mirrored.app.close()
 }
 
 #[test]
@@ -137,33 +138,15 @@ fn a_folder_that_lost_its_marker_is_begun_with_again() -> Result<()> {
     if !wanted() {
         return Ok(());
     }
-    let ana = Person::new("files-again")?;
-    let app = ana.open()?;
-    let page = &app.page;
-    app.welcome("Ana", None)?;
-    app.new_note("Trip")?;
-    app.type_text("by train")?;
-    app.text_when("the typed words", |text| text.ends_with("by train"))?;
-    let folder = ana.home().join("Notes");
-    page.click("button[aria-label='Settings']")?;
-    page.click("#tab-files")?;
-    page.keys("#mirror-folder", &folder.display().to_string())?;
-    page.click("#settings-page form:has(#mirror-folder) button[type=submit]")?;
-    let status = |what: &str, expected: &str| {
-        until(what, Patience::default(), || {
-            Ok(page.text_of("#settings-page [role=status]")?.contains(expected).then_some(()))
-        })
-    };
-    status("the folder to be in step", "all in step")?;
-
-    let file = folder.join("Trip.md");
-    fs::remove_dir_all(folder.join(".rejoin"))?;
+    let mirrored = Mirrored::begin("files-again")?;
+    let (page, file) = (&mirrored.app.page, mirrored.file());
+    fs::remove_dir_all(mirrored.folder.join(".rejoin"))?;
     fs::remove_file(&file)?;
-    status("the pause", "is not there")?;
+    mirrored.status("is not there")?;
     page.picture("files-vanished")?;
     page.click("#settings-page [role=status] ~ div .button")?;
-    status("the folder to be in step", "all in step")?;
+    mirrored.status("all in step")?;
     assert!(fs::read_to_string(&file)?.ends_with("by train"), "nothing was thrown away");
     page.picture("files-again")?;
-    app.close()
+    mirrored.app.close()
 }

@@ -5,11 +5,9 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use rejoin_window_tests::{
-    App, CONTROL, ENTER, ESCAPE, Peer, Person, SHIFT, Server, root, saved, until, wanted,
+    App, CONTROL, ENTER, ESCAPE, Peer, Person, SHIFT, SIZES, Server, root, saved, until, wanted,
 };
 use serde_json::json;
-
-const SIZES: [(u32, u32); 2] = [(1280, 800), (800, 600)];
 
 /// A note with a bit of everything.
 const TRIP: &str = "# Trip to the sea
@@ -93,28 +91,15 @@ impl Tour<'_> {
     /// Chooses an entry of the open note's menu, looks at what opens and leaves it.
     fn look_by_menu(&mut self, view: &str, entry: &str, shown: &str) -> Result<()> {
         self.app.page.click(".bar button[aria-label='Note menu']")?;
-        self.choose(entry)?;
+        self.app.choose(entry)?;
         self.app.page.element(shown)?;
         self.look(view)?;
         self.leave(shown)
     }
 
-    fn choose(&self, entry: &str) -> Result<()> {
-        let page = &self.app.page;
-        page.element("[role=menu]")?;
-        let script = "const entry = [...document.querySelectorAll('[role^=menuitem]')]
-            .find((each) => each.innerText.trim().startsWith(arguments[0]));
-            entry?.click(); return entry !== undefined;";
-        let chosen = page.script(script, &[json!(entry)])?;
-        ensure!(chosen == json!(true), "the menu has no {entry}");
-        Ok(())
-    }
-
     fn leave(&self, shown: &str) -> Result<()> {
         self.app.page.chord(&[], ESCAPE)?;
-        until(&format!("{shown} to go"), Default::default(), || {
-            Ok(self.app.page.elements(shown)?.is_empty().then_some(()))
-        })
+        self.app.goes(shown)
     }
 
     /// The list is a drawer in a narrow window.
@@ -127,11 +112,7 @@ impl Tour<'_> {
 
     fn tour(&mut self, trip: &str) -> Result<()> {
         let page = &self.app.page;
-        page.resize(self.size.0, self.size.1)?;
-        let width = json!(self.size.0);
-        until("the size", Default::default(), || {
-            Ok((page.script("return window.innerWidth", &[])? == width).then_some(()))
-        })?;
+        self.app.resize(self.size)?;
         self.open_list()?;
         if self.size == SIZES[0] {
             self.app.open_note(trip)?;
@@ -196,12 +177,12 @@ fn every_view_is_looked_at_and_can_be_used_by_everyone() -> Result<()> {
     app.page.element("#welcome-name")?;
     app.page.script(&axe, &[])?;
     for size in SIZES {
-        app.page.resize(size.0, size.1)?;
+        app.resize(size)?;
         let mut tour = Tour { app: &app, size, found: Vec::new() };
         tour.look("welcome")?;
         found.append(&mut tour.found);
     }
-    app.page.resize(SIZES[0].0, SIZES[0].1)?;
+    app.resize(SIZES[0])?;
     app.welcome("Ana", Some(&server.address()))?;
     app.status_when("the first note to be saved", saved)?;
 
@@ -213,6 +194,7 @@ fn every_view_is_looked_at_and_can_be_used_by_everyone() -> Result<()> {
         Ok(rows.contains("Old shopping list").then_some(()))
     })?;
     app.page.chord(&[CONTROL, SHIFT], '\u{E003}')?;
+    app.shows("nav.list .foot .count", "1")?;
     app.take_link(&trip)?;
     app.open_note(&trip)?;
     app.text_when("the note", |text| text.starts_with("# Trip"))?;

@@ -4,10 +4,9 @@ use smallvec::SmallVec;
 
 use crate::{
     mark::Expand,
-    object::{Content, ObjId, ObjectIndex},
+    object::{Content, ObjId, ObjectIndex, Register, Source},
     op::{Action, Key},
     op_id::OpId,
-    register::{Register, Source},
     sequence::{Run, RunKind, SequenceId, TextUnit},
     transaction::{Transaction, WriteError},
     undo::Renewed,

@@ -6,9 +6,8 @@
 
 use crate::{
     mark::{ActiveMarks, Expand},
-    object::ObjectIndex,
+    object::{ObjectIndex, Source},
     op_id::OpId,
-    register::Source,
     sequence::RunKind,
     transaction::{Transaction, WriteError},
     undo::Renewed,

@@ -3,10 +3,9 @@
 use smallvec::SmallVec;
 
 use crate::{
-    object::ObjectIndex,
+    object::{ObjectIndex, Register, RegisterOp},
     op::{Action, Key, Op, RawValue},
     op_id::OpId,
-    register::{Register, RegisterOp},
     sequence::{RunKind, TextUnit},
     transaction::{Transaction, WriteError, delete_op},
     undo::Renewed,

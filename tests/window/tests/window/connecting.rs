@@ -1,0 +1,78 @@
+//! Links, addresses and tokens, good and bad, as a person gives them.
+
+use anyhow::Result;
+use rejoin_window_tests::{CONTROL, ENTER, ESCAPE, Peer, Person, Server, wanted};
+
+#[test]
+fn a_wrong_link_or_address_is_said_in_words_and_a_good_one_works() -> Result<()> {
+    if !wanted() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Runtime::new()?;
+    let _inside = runtime.enter();
+    let mut server = Server::start()?;
+    let ben = Peer::with_new_note(&server.address(), "# From Ben\n")?;
+    let note = ben.note_id();
+    let ana = Person::new("ana-connecting")?;
+    let app = ana.open()?;
+    let page = &app.page;
+    app.welcome("Ana", None)?;
+
+    // A link that is none, one that is nearly one, and one to a note that nobody has.
+    page.chord(&[CONTROL], 'o')?;
+    page.keys("dialog input", &format!("https://example.org{ENTER}"))?;
+    app.shows("#link-failure", "This is not an automerge: link.")?;
+    page.script("document.querySelector('dialog input').select()", &[])?;
+    page.keys("dialog input", &format!("automerge:{}x{ENTER}", &note[1..]))?;
+    app.shows("#link-failure", "This link cannot be opened")?;
+    page.picture("link-refused")?;
+    page.script("document.querySelector('dialog input').select()", &[])?;
+    page.keys("dialog input", &format!("automerge:{note}{ENTER}"))?;
+    app.goes("dialog[open]")?;
+    app.shows("#note", "This note is not here yet")?;
+    app.pictures("unavailable")?;
+
+    // An address that is none, a token that cannot be one, and the server.
+    page.chord(&[CONTROL], ',')?;
+    page.click("#tab-network")?;
+    let (address, add) = ("form input[placeholder^='wss']", "form button[type=submit]");
+    page.keys(address, "home.example")?;
+    page.click(add)?;
+    app.shows("#server-problem", "An address begins with wss:// or ws://.")?;
+    page.script("document.querySelector(\"form input[placeholder^='wss']\").select()", &[])?;
+    page.keys(address, &server.address())?;
+    page.keys("form input[type=password]", "short")?;
+    page.click(add)?;
+    app.shows(".toasts", "a token has at least eight characters")?;
+    app.pictures("server-refused")?;
+    page.click(".toasts .icon-button")?;
+    page.script("document.querySelector('form input[type=password]').select()", &[])?;
+    page.keys("form input[type=password]", "long-enough")?;
+    page.click(add)?;
+    app.shows("#settings-page ul", "connected")?;
+    page.keys(address, &server.address())?;
+    page.click(add)?;
+    app.shows("#server-problem", "This address is in the list.")?;
+    page.chord(&[], ESCAPE)?;
+
+    // The note that nobody had comes by itself now.
+    app.text_when("Ben's words", |text| text == "# From Ben\n")?;
+    app.shows("#note", "From Ben")?;
+    page.picture("link-arrived")?;
+    // It goes back where it came from.
+    app.caret_to_end()?;
+    app.type_text("From Ana")?;
+    ben.text_when("Ana's words", |text| text == "# From Ben\nFrom Ana")?;
+    app.status_when("the server to have it", |status| status.contains("on 127.0.0.1"))?;
+
+    // The server goes: the panel says since when, and tries again when asked.
+    server.kill()?;
+    page.click("button.where")?;
+    app.shows("aside .connection", "waiting to try again")?;
+    app.pictures("sync-waiting")?;
+    server.start_again()?;
+    page.click("aside .connection .link-button")?;
+    app.shows("aside .connection", "connected")?;
+    runtime.block_on(ben.leave());
+    app.close()
+}
