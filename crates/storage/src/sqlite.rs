@@ -34,6 +34,8 @@ const LOG_KEPT: i64 = 16 << 20;
 pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
+    /// The file and its log, as they were when they were opened.
+    files: [(PathBuf, FileIdentity); 2],
 }
 
 /// How to open a [`SqliteStore`].
@@ -85,7 +87,15 @@ impl SqliteStore {
             connection.pragma_update(None, "max_page_count", pages).map_err(failed)?;
         }
         prepare_schema(&mut connection, &what)?;
-        Ok(SqliteStore { connection, path: path.to_path_buf() })
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        // Another directory may become the current one.
+        let files = [path.to_path_buf(), PathBuf::from(log)].map(|file| {
+            let file = std::path::absolute(&file).unwrap_or(file);
+            let identity = FileIdentity::of(&file);
+            (file, identity)
+        });
+        Ok(SqliteStore { connection, path: path.to_path_buf(), files })
     }
 
     /// Where the store lies.
@@ -112,6 +122,15 @@ impl SqliteStore {
 
     fn failed(&self, what: &str, error: &rusqlite::Error) -> StoreError {
         StoreError::from_sqlite(&format!("{what} {}", self.path.display()), error)
+    }
+
+    /// An open file that was deleted or moved takes writes as before, and after a restart they are
+    /// gone: what goes there must not be called saved.
+    fn check_place(&self) -> Result<(), StoreError> {
+        let gone = self.files.iter().find(|(path, known)| FileIdentity::of(path) != *known);
+        let Some((path, _)) = gone else { return Ok(()) };
+        let detail = format!("{} was deleted, moved or replaced while it was open", path.display());
+        Err(StoreError::new(StoreErrorKind::Unwritable, detail))
     }
 
     fn unreadable_key(&self) -> StoreError {
@@ -186,7 +205,28 @@ impl ChunkStore for SqliteStore {
             }
             transaction.commit()
         };
-        write(&mut self.connection).map_err(|error| self.failed("writing to", &error))
+        self.check_place()?;
+        write(&mut self.connection).map_err(|error| self.failed("writing to", &error))?;
+        self.check_place()
+    }
+}
+
+/// Which file lies under a name, as far as the system tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileIdentity(Option<(u64, u64)>);
+
+impl FileIdentity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> FileIdentity {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = fs::metadata(path).ok();
+        FileIdentity(metadata.map(|metadata| (metadata.dev(), metadata.ino())))
+    }
+
+    /// Elsewhere files that are open can neither be moved nor deleted.
+    #[cfg(not(unix))]
+    fn of(_: &Path) -> FileIdentity {
+        FileIdentity(None)
     }
 }
 

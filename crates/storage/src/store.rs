@@ -39,8 +39,9 @@ pub trait ChunkStore: Send {
     /// Performs all writes of `batch` in their order, or none of them.
     ///
     /// When this returns `Ok` the batch survives a power cut: it was synced to the disk. When it
-    /// returns an error nothing of it will be seen, now or after a restart, with one exception:
-    /// after a crash in mid-call the batch may be there, as a whole.
+    /// returns an error nothing of it will be seen, now or after a restart, with two exceptions:
+    /// after a crash in mid-call, or when the file was moved away in mid-call, the batch may be
+    /// there, as a whole.
     ///
     /// # Errors
     ///

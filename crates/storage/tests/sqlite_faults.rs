@@ -244,3 +244,29 @@ fn a_torn_log_costs_only_what_was_not_yet_reported() {
         assert_eq!(survivor.load(&key(&["second"])).unwrap(), None);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_was_moved_away_while_it_is_open_calls_nothing_saved() {
+    for name in ["store", "store-wal"] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        let mut store = open(&file("store")).unwrap();
+        store.apply(&put(key(&["a"]), vec![1])).unwrap();
+        let is_refused = |store: &mut SqliteStore| {
+            let error = store.apply(&put(key(&["b"]), vec![2])).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Unwritable, "{error}");
+        };
+        std::fs::rename(file(name), file("away")).unwrap();
+        is_refused(&mut store);
+        std::fs::write(file(name), "another").unwrap();
+        is_refused(&mut store);
+        assert_eq!(store.load(&key(&["a"])).unwrap(), Some(vec![1]), "it can still be read");
+        std::fs::rename(file("away"), file(name)).unwrap();
+        store.apply(&put(key(&["c"]), vec![3])).unwrap();
+        drop(store);
+        let store = open(&file("store")).unwrap();
+        let keys = store.keys(&KeyPrefix::all()).unwrap();
+        assert_eq!(keys, [key(&["a"]), key(&["c"])]);
+    }
+}
