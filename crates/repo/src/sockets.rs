@@ -1,8 +1,11 @@
 //! The tasks around one connection.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
 
-use rejoin_sync::{ConnectionId, Event};
+use rejoin_sync::{Admitted, ConnectionId, Event};
 use rejoin_websocket::{Access, CloseCode, Connection, DialOptions, Receiver, Sender, Token};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -104,9 +107,13 @@ fn opened(core: &Arc<Core>, id: ConnectionId, connection: Connection) {
 /// Somebody dialed us.
 pub(crate) fn accepted(core: &Arc<Core>, connection: Connection) {
     let address = connection.info().address.to_string();
-    let read_only = connection.info().access == Access::ReadOnly;
+    let admitted = match connection.info().access {
+        Access::ReadOnly => Admitted::Reader,
+        Access::ReadWrite => Admitted::Writer,
+        Access::Server => Admitted::Server,
+    };
     core.with(|state, now| {
-        match state.hub.accept(&address, read_only, now) {
+        match state.hub.accept(&address, admitted, now) {
             Some(id) => {
                 state.links.insert(id, link(core, id, connection));
             }
@@ -125,12 +132,16 @@ fn link(core: &Arc<Core>, id: ConnectionId, connection: Connection) -> Link {
 
 /// Takes what arrives to the hub, until the connection ends.
 async fn read(core: Weak<Core>, id: ConnectionId, mut receiver: Receiver) {
+    let mut labour = Labour(Duration::ZERO);
     let reason = loop {
         match receiver.recv().await {
-            Some(Ok(frame)) => match core.upgrade() {
-                Some(core) => core.handle(Event::Received { connection: id, frame }),
-                None => return,
-            },
+            Some(Ok(frame)) => {
+                let Some(core) = core.upgrade() else { return };
+                let begun = Instant::now();
+                core.handle(Event::Received { connection: id, frame });
+                drop(core);
+                labour.give_way(begun).await;
+            }
             Some(Err(closed)) => break closed.to_string(),
             None => break "the other side closed the connection".to_owned(),
         }
@@ -143,6 +154,31 @@ async fn read(core: Weak<Core>, id: ConnectionId, mut receiver: Receiver) {
             state.hub.handle(Event::Closed { connection: id, reason }, now);
         }
     });
+}
+
+/// How long a peer has made us compute since others had their turn. A few bytes may ask for much, and
+/// many messages may be there at once.
+struct Labour(Duration);
+
+impl Labour {
+    /// Less work than this is not worth a look at who else waits.
+    const TURN: Duration = Duration::from_millis(1);
+    /// After longer work, those who wait for the hub in other threads get a moment too.
+    const LONG: Duration = Duration::from_millis(4);
+
+    /// Lets others go first after work that began at this time.
+    async fn give_way(&mut self, begun: Instant) {
+        let took = begun.elapsed();
+        self.0 += took;
+        if self.0 < Self::TURN {
+            return;
+        }
+        self.0 = Duration::ZERO;
+        match took < Self::LONG {
+            true => tokio::task::yield_now().await,
+            false => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    }
 }
 
 /// Sends the frames for which there was no room at once.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rejoin_sync::{ConnectionId, Event};
+use rejoin_sync::{Admitted, ConnectionId, Event};
 
 use crate::{
     check::Failure,
@@ -53,8 +53,12 @@ impl World {
             return;
         }
         let address = format!("n{}", process.node);
+        let admitted = match self.nodes.get(process.node).is_some_and(|node| node.is_server) {
+            true => Admitted::Server,
+            false => Admitted::Writer,
+        };
         let accepted = match self.network.hears(process.node, target) {
-            true => self.act(target, |hub, now| hub.accept(&address, false, now)).flatten(),
+            true => self.act(target, |hub, now| hub.accept(&address, admitted, now)).flatten(),
             false => None,
         };
         let Some(accepted) = accepted else {

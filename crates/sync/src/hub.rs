@@ -104,6 +104,8 @@ pub struct Hub {
     accepted: BTreeMap<PeerId, ConnectionId>,
     wanted: Wanted,
     loads: BTreeMap<LoadId, DocumentId>,
+    /// What all messages that wait for the disk take of memory.
+    waiting_bytes: usize,
     timers: Timers,
     saving: Saving,
     seen: SeenMessages,
@@ -141,6 +143,7 @@ impl Hub {
             accepted: BTreeMap::new(),
             wanted: Wanted::new(),
             loads: BTreeMap::new(),
+            waiting_bytes: 0,
             timers: Timers::default(),
             saving: Saving::default(),
             seen: SeenMessages::default(),

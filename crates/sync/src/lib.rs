@@ -47,7 +47,7 @@ pub use hub::{
 };
 pub use publish_mode::PublishMode;
 pub use share_policy::{
-    Access, ChosenDestinations, ConnectionOrigin, Destination, Offers, PeerContext, ServeOnRequest,
-    ShareAll, SharePolicy,
+    Access, Admitted, ChosenDestinations, ConnectionOrigin, Destination, Offers, PeerContext,
+    ServeOnRequest, ShareAll, SharePolicy,
 };
 pub use stored::{StoredDocument, StoredKey, StoredKind};

@@ -19,8 +19,8 @@ const VERSION_1: u8 = 0x42;
 const VERSION_2: u8 = 0x43;
 
 /// The most `have` entries of a message that are read. One is usual, two are used between peers
-/// far apart.
-const MAX_HAVE: usize = 64;
+/// far apart. Each makes the receiver look at every change.
+const MAX_HAVE: usize = 8;
 
 /// No chunk is shorter: four bytes of magic, four of checksum, a type and a length.
 const SHORTEST_CHUNK: usize = 10;
@@ -409,8 +409,8 @@ mod tests {
             Err(MessageError::Version { found: 0x44 })
         ));
         assert!(Message::decode(&bytes("43 ff ff ff ff ff ff ff ff 7f")).is_err());
-        let many = format!("43 00 00 41 {} 00", "00 00".repeat(65));
-        assert_eq!(Message::decode(&bytes(&many)), Err(MessageError::TooManyHaves { count: 65 }));
+        let many = format!("43 00 00 09 {} 00", "00 00".repeat(9));
+        assert_eq!(Message::decode(&bytes(&many)), Err(MessageError::TooManyHaves { count: 9 }));
         assert_eq!(
             Message::decode(&bytes("43 00 00 00 02 00 03 aa bb cc")),
             Err(MessageError::ShortChunk { offset: 6, length: 3 })

@@ -81,6 +81,8 @@ pub(crate) struct Presence {
 #[derive(Debug, Default)]
 struct RemotePresence {
     state: BTreeMap<String, Cbor>,
+    /// How much each channel takes, encoded.
+    bytes_of: BTreeMap<String, usize>,
     last_heard: Duration,
 }
 
@@ -88,6 +90,9 @@ impl Presence {
     /// More peers than this are not kept: anybody can claim any name.
     const MAX_PEERS: usize = 256;
     const MAX_CHANNELS: usize = 64;
+    /// Larger values, and what a peer shows beyond this in all, are not kept. In bytes as encoded.
+    const MAX_VALUE_BYTES: usize = 16 << 10;
+    const MAX_PEER_BYTES: usize = 64 << 10;
 
     /// Sets what this side shows on one channel and gives the message that says so.
     pub(crate) fn set_local(&mut self, channel: &str, value: Cbor) -> PresenceMessage {
@@ -154,6 +159,13 @@ impl Presence {
             {
                 continue;
             }
+            let bytes = channel.len() + value.encode().len();
+            let before = remote.bytes_of.get(&channel).copied().unwrap_or(0);
+            let total = remote.bytes_of.values().sum::<usize>() - before + bytes;
+            if bytes > Self::MAX_VALUE_BYTES || total > Self::MAX_PEER_BYTES {
+                continue;
+            }
+            remote.bytes_of.insert(channel.clone(), bytes);
             remote.state.insert(channel.clone(), value.clone());
             events.push(PresenceEvent::Updated { peer: peer.clone(), channel, value });
         }
@@ -188,6 +200,24 @@ mod tests {
         }
         assert_eq!(PresenceMessage::decode(&Cbor::Null.encode()), None);
         assert_eq!(PresenceMessage::decode(b"\xff"), None);
+    }
+
+    #[test]
+    fn nobody_shows_more_than_a_little() {
+        let mut presence = Presence::default();
+        let peer = PeerId::new("p").unwrap();
+        let mut show = |channel: &str, bytes: usize| {
+            let value = Cbor::Bytes(vec![0; bytes]);
+            let message = PresenceMessage::Update { channel: channel.into(), value };
+            let mut events = Vec::new();
+            presence.receive(&peer, message, Duration::ZERO, &mut events);
+            events.iter().any(|event| matches!(event, PresenceEvent::Updated { .. }))
+        };
+        assert!(show("cursor", 1_000));
+        assert!(!show("cursor", 1 << 20), "a cursor is no file");
+        let shown = (0..60).filter(|channel| show(&channel.to_string(), 10_000)).count();
+        assert_eq!(shown, 6);
+        assert!(show("cursor", 1_001), "what is shown already can change");
     }
 
     #[test]

@@ -19,9 +19,21 @@ pub enum ConnectionOrigin {
     Accepted {
         /// Where from, for people to read.
         address: String,
-        /// Its token lets it read only.
-        read_only: bool,
+        /// As what it was let in.
+        admitted: Admitted,
     },
+}
+
+/// As what somebody who dialed us was let in. This is certain, unlike what peers say of themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Admitted {
+    /// It may read.
+    Reader,
+    /// It may read and write.
+    Writer,
+    /// It may read and write, and is one of the servers that this one trusts: it may hear which
+    /// documents are looked for here, and is believed when it says that it supplies them.
+    Server,
 }
 
 /// The peer at the other end of a connection.
@@ -41,6 +53,14 @@ impl PeerContext {
         match &self.origin {
             ConnectionOrigin::Dialed { url } => Some(url),
             ConnectionOrigin::Accepted { .. } => None,
+        }
+    }
+
+    /// Whether it was dialed, or let in as a server.
+    pub fn is_trusted_server(&self) -> bool {
+        match self.origin {
+            ConnectionOrigin::Dialed { .. } => true,
+            ConnectionOrigin::Accepted { admitted, .. } => admitted == Admitted::Server,
         }
     }
 
@@ -111,9 +131,9 @@ pub struct ServeOnRequest;
 
 impl SharePolicy for ServeOnRequest {
     fn offers(&self, peer: &PeerContext) -> Offers {
-        let dialed = peer.url().is_some();
-        // A server that dialed us can be asked as well as one that we dialed.
-        Offers { announces: dialed, requests: dialed || peer.metadata.reports_durable_heads }
+        // A server that dialed us can be asked as well as one that we dialed. Whoever else says
+        // that it is one is not: the names of documents are what keeps strangers from them.
+        Offers { announces: peer.url().is_some(), requests: peer.is_trusted_server() }
     }
 
     fn announce(&self, peer: &PeerContext, _: &DocumentId) -> bool {
@@ -187,7 +207,7 @@ impl SharePolicy for ChosenDestinations {
 /// What the connection itself grants.
 fn granted(peer: &PeerContext) -> Access {
     match peer.origin {
-        ConnectionOrigin::Accepted { read_only: true, .. } => Access::ReadOnly,
+        ConnectionOrigin::Accepted { admitted: Admitted::Reader, .. } => Access::ReadOnly,
         _ => Access::ReadWrite,
     }
 }
@@ -219,7 +239,8 @@ mod tests {
     #[test]
     fn a_read_only_token_reads_only() {
         let mut peer = dialed("ws://a");
-        peer.origin = ConnectionOrigin::Accepted { address: "1.2.3.4".into(), read_only: true };
+        let admitted = Admitted::Reader;
+        peer.origin = ConnectionOrigin::Accepted { address: "1.2.3.4".into(), admitted };
         let document = DocumentId::from_random([1; 16]);
         assert_eq!(ServeOnRequest.access(&peer, &document), Access::ReadOnly);
         assert!(!ServeOnRequest.announce(&peer, &document));

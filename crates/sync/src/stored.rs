@@ -71,7 +71,8 @@ impl StoredKey {
 }
 
 impl StoredKind {
-    fn as_str(self) -> &'static str {
+    /// The segment of keys that stands for it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Snapshot => "snapshot",
             Self::Incremental => "incremental",

@@ -52,8 +52,8 @@ pub enum InvalidToken {
     /// Anyone could guess it.
     #[error("a token has at least eight characters")]
     TooShort,
-    /// A line of a token file says something else than `read-only` behind its token.
-    #[error("line {0} of the tokens: only `read-only` may stand behind a token")]
+    /// A line of a token file says something else than `read-only` or `server` behind its token.
+    #[error("line {0} of the tokens: only `read-only` or `server` may stand behind a token")]
     Line(usize),
 }
 
@@ -64,6 +64,8 @@ pub enum Access {
     ReadWrite,
     /// Read; nothing that it writes is taken.
     ReadOnly,
+    /// Read and write, as another server that is trusted.
+    Server,
 }
 
 /// The tokens that a listener knows, each with what it allows.
@@ -82,8 +84,8 @@ impl TokenSet {
         self
     }
 
-    /// Reads tokens from text: one a line, ` read-only` behind those that may not write; empty
-    /// lines and lines that begin with `#` are left out.
+    /// Reads tokens from text: one a line, ` read-only` behind those that may not write, ` server`
+    /// behind those of other servers; empty lines and lines that begin with `#` are left out.
     ///
     /// # Errors
     ///
@@ -96,6 +98,7 @@ impl TokenSet {
             let access = match (words.next(), words.next()) {
                 (None, _) => Access::ReadWrite,
                 (Some("read-only"), None) => Access::ReadOnly,
+                (Some("server"), None) => Access::Server,
                 _ => return Err(InvalidToken::Line(i + 1)),
             };
             tokens.insert(Token::new(secret)?, access);
@@ -141,10 +144,11 @@ mod tests {
 
     #[test]
     fn tokens_are_read_line_by_line() {
-        let text = "# our tokens\n\nsecret-one\n  secret-two   read-only \n";
+        let text = "# ours\n\nsecret-one\n  secret-two   read-only \nsecret-three server";
         let tokens = TokenSet::parse(text).unwrap();
         assert_eq!(tokens.access("secret-one"), Some(Access::ReadWrite));
         assert_eq!(tokens.access("secret-two"), Some(Access::ReadOnly));
+        assert_eq!(tokens.access("secret-three"), Some(Access::Server));
         for wrong in ["", "secret", "secret-on", "secret-one ", "secret-onf", "#"] {
             assert_eq!(tokens.access(wrong), None, "{wrong:?}");
         }

@@ -11,6 +11,8 @@ use crate::{
 
 /// Larger messages are not passed on.
 const MAX_BYTES: usize = 1 << 20;
+/// Runs of programs with longer names are not listened to.
+const MAX_RUN: usize = 256;
 
 impl Hub {
     /// Sends a message that nobody keeps to everybody who syncs the document. `data` is CBOR.
@@ -60,10 +62,11 @@ impl Hub {
     ) {
         let Some(slot) = self.slots.get_mut(&message.document) else { return };
         let is_party = slot.sessions.contains_key(&id);
-        if !is_party || message.sender == self.options.peer || message.data.len() > MAX_BYTES {
+        let is_too_large = message.data.len() > MAX_BYTES || message.session.len() > MAX_RUN;
+        if !is_party || message.sender == self.options.peer || is_too_large {
             return;
         }
-        if !self.seen.is_new(&message.sender, &message.session, message.count) {
+        if !self.seen.is_new(&message.sender, &message.session, message.count, now.elapsed) {
             return;
         }
         slot.last_used = now.elapsed;
@@ -103,7 +106,10 @@ impl Hub {
 
     fn pass_on(&mut self, message: EphemeralMessage, except: Option<ConnectionId>) {
         let Some(slot) = self.slots.get(&message.document) else { return };
-        let ids: Vec<_> = slot.sessions.keys().copied().filter(|id| Some(*id) != except).collect();
+        let ids = slot.sessions.iter().filter(|(id, session)| {
+            Some(**id) != except && self.is_party(**id, session, &message.document)
+        });
+        let ids: Vec<_> = ids.map(|(id, _)| *id).collect();
         let mut message = message;
         for id in ids {
             if let Some(target) = self.peer_of(id).cloned()

@@ -7,7 +7,8 @@ use super::{
     connection::{Connection, ConnectionPhase, ConnectionStatus, Dialer, Stage},
 };
 use crate::{
-    CloseCause, ConnectionId, ConnectionOrigin, DialerId, Effect, Now, PeerContext, StorageId,
+    Admitted, CloseCause, ConnectionId, ConnectionOrigin, DialerId, Effect, Now, PeerContext,
+    StorageId,
     dialer::Backoff,
     handshake::{HandshakeError, Introduced},
     wire::WireMessage,
@@ -15,6 +16,8 @@ use crate::{
 
 /// The first message of the other side is awaited for so long.
 const GREETING: Duration = Duration::from_secs(10);
+/// A connection that lasted so long was a good one: after it, pauses begin anew.
+const LASTING: Duration = Duration::from_secs(10);
 
 impl Hub {
     /// Keeps this address connected from now on.
@@ -25,6 +28,7 @@ impl Hub {
             token,
             backoff: Backoff::default(),
             connection: None,
+            connected_at: None,
             retry_at: None,
             at_once: false,
             last_error: None,
@@ -48,12 +52,12 @@ impl Hub {
 
     /// Somebody dialed us. Gives the name that the connection has from now on, or none when we
     /// are offline and the connection must be closed.
-    pub fn accept(&mut self, address: &str, read_only: bool, now: Now) -> Option<ConnectionId> {
+    pub fn accept(&mut self, address: &str, admitted: Admitted, now: Now) -> Option<ConnectionId> {
         if self.offline {
             return None;
         }
         let id = ConnectionId(self.take_id());
-        let origin = ConnectionOrigin::Accepted { address: address.to_owned(), read_only };
+        let origin = ConnectionOrigin::Accepted { address: address.to_owned(), admitted };
         let connection = Connection::new(origin, None, Stage::Greeting);
         self.connections.insert(id, connection);
         self.timers.set(Timer::Greeting(id), now.elapsed + GREETING);
@@ -214,7 +218,7 @@ impl Hub {
         self.timers.clear(&Timer::Greeting(id));
         self.connections_changed = true;
         if let Some(dialer) = dialer.and_then(|dialer| self.dialers.get_mut(&dialer)) {
-            dialer.backoff.succeeded();
+            dialer.connected_at = Some(now.elapsed);
             dialer.last_error = None;
         } else {
             if let Some(older) = self.accepted.insert(peer.peer.clone(), id) {
@@ -258,6 +262,8 @@ impl Hub {
     ) {
         const MAX_SUBSCRIPTIONS: usize = 1024;
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let own = self.options.storage_id.as_ref();
+        let heard = own.is_some_and(|own| connection.subscriptions.contains(own));
         remove.iter().for_each(|storage_id| {
             connection.subscriptions.remove(storage_id);
         });
@@ -265,6 +271,11 @@ impl Hub {
             if connection.subscriptions.len() < MAX_SUBSCRIPTIONS {
                 connection.subscriptions.insert(storage_id);
             }
+        }
+        // Who hears already has been told of all documents so far.
+        let hears = own.is_some_and(|own| connection.subscriptions.contains(own));
+        if heard || !hears {
+            return;
         }
         let documents: Vec<_> = connection.documents.iter().cloned().collect();
         for document in documents {
@@ -322,6 +333,10 @@ impl Hub {
         if let Some((id, dialer)) = dialer_id.and_then(|id| Some((id, self.dialers.get_mut(&id)?)))
         {
             dialer.connection = None;
+            // Who takes a connection and ends it at once is not dialed all the time.
+            if dialer.connected_at.take().is_some_and(|at| at + LASTING <= now.elapsed) {
+                dialer.backoff.succeeded();
+            }
             if !matches!(connection.stage, Stage::Closing) {
                 dialer.last_error = Some(reason);
             }

@@ -27,6 +27,8 @@ pub(super) struct Connection {
     pub(super) news: VecDeque<DocumentId>,
     /// Documents with a session on this connection.
     pub(super) documents: BTreeSet<DocumentId>,
+    /// Documents that went to this peer because that was chosen, and no longer do.
+    pub(super) withdrawn: BTreeSet<DocumentId>,
     /// Stores that the peer wants to hear of.
     pub(super) subscriptions: BTreeSet<StorageId>,
     pub(super) traffic: Traffic,
@@ -54,6 +56,8 @@ pub(super) struct Dialer {
     pub(super) token: Option<String>,
     pub(super) backoff: Backoff,
     pub(super) connection: Option<ConnectionId>,
+    /// When the other side last answered on it.
+    pub(super) connected_at: Option<Duration>,
     pub(super) retry_at: Option<Duration>,
     /// Dial as soon as the connection is closed, without a pause.
     pub(super) at_once: bool,
@@ -104,6 +108,7 @@ impl Connection {
             frames_bytes: 0,
             news: VecDeque::new(),
             documents: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
             traffic: Traffic::default(),
             is_known_to_be_full: false,

@@ -42,8 +42,17 @@ impl Hub {
             }
             return;
         }
+        if slot.phase == Phase::Deleted {
+            // The note that it was deleted goes too, or it would be again after a restart.
+            self.needs_erasing(document, false, now);
+        }
+        let Some(slot) = self.slots.get_mut(document) else { return };
+        if !slot.is_in_memory() {
+            // What lies on the disk and is not in memory must not be taken for a part of this.
+            slot.disk.forget_chunks();
+        }
         slot.document = content;
-        let pending = slot.pending.take();
+        let pending = self.take_pending(document);
         self.set_phase(document, Phase::Ready);
         self.timers.clear(&Timer::Request(document.clone()));
         self.watch_idleness(document, now);
@@ -191,8 +200,9 @@ impl Hub {
             .or_insert_with(|| Slot::new(Phase::Deleted, now.elapsed));
         let sessions: Vec<_> = std::mem::take(&mut slot.sessions).into_keys().collect();
         slot.document = Document::new();
-        slot.pending.take();
+        slot.draft_version = 0;
         slot.disk = super::slot::Disk::default();
+        self.take_pending(document);
         for id in sessions {
             if let Some(connection) = self.connections.get_mut(&id) {
                 connection.documents.remove(document);

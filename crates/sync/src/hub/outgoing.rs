@@ -190,10 +190,8 @@ impl Hub {
         let is_absent = slot.document.heads().is_empty();
         let peer = self.connections.get(&id)?.peer()?;
         let may_speak = match slot.phase {
-            // A peer that has not spoken of it may be one that was asked for it only.
             Phase::Ready => {
-                !slot.publisher.is_holding()
-                    && (session.heard_at.is_some() || self.policy.passes_on(peer, document))
+                !slot.publisher.is_holding() && session.is_party(&*self.policy, peer, document)
             }
             // An absent document is spoken of to those who were asked, or who have it.
             Phase::Requesting | Phase::Unavailable => {
@@ -222,6 +220,17 @@ impl Hub {
             true => WireMessage::Request(message),
             false => WireMessage::Sync(message),
         })
+    }
+
+    /// Whether what happens in the document concerns the peer.
+    pub(super) fn is_party(
+        &self,
+        id: ConnectionId,
+        session: &Session,
+        document: &DocumentId,
+    ) -> bool {
+        let peer = self.connections.get(&id).and_then(Connection::peer);
+        peer.is_some_and(|peer| session.is_party(&*self.policy, peer, document))
     }
 
     fn durable_message(

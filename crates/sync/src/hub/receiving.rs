@@ -16,6 +16,9 @@ use rejoin_document::{ChangeHash, Patch};
 /// A document has few heads. Who reports more than this means something else than to inform.
 const MAX_REPORTED_HEADS: usize = 4096;
 
+/// All that waits while disks are read, or fail to be, takes at most this much of memory.
+const MAX_WAITING_BYTES: usize = 256 << 20;
+
 /// How a sync message came.
 struct Arrived {
     is_request: bool,
@@ -91,6 +94,7 @@ impl Hub {
         let access = self.policy.access(peer, &document);
         let known = self.slots.contains_key(&document);
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let is_withdrawn = connection.withdrawn.contains(&document);
         let is_full = connection.documents.len() >= self.options.documents_per_connection
             && !connection.documents.contains(&document);
         if is_full && !std::mem::replace(&mut connection.is_known_to_be_full, true) {
@@ -98,7 +102,7 @@ impl Hub {
             self.warn(id, &document, format!("more than {limit} documents on one connection"));
         }
         let deleted = self.slots.get(&document).is_some_and(|slot| slot.phase == Phase::Deleted);
-        if access == Access::Deny || is_full || deleted {
+        if access == Access::Deny || is_full || deleted || is_withdrawn {
             let refusal = WireMessage::DocUnavailable(DocumentMessage {
                 sender: self.options.peer.clone(),
                 target: peer.peer.clone(),
@@ -117,13 +121,33 @@ impl Hub {
         slot.traffic.count(Direction::Received, bytes, slot.watchers > 0, now.elapsed);
         if slot.is_in_memory() {
             self.process(&document, id, peer, is_request, &message.data, now);
-        } else if slot.pending.push(Pending { connection: id, is_request, data: message.data }) {
-            if slot.phase == Phase::Dormant {
+        } else if self
+            .wait_for_disk(&document, Pending { connection: id, is_request, data: message.data })
+        {
+            if self.slots.get(&document).is_some_and(|slot| slot.phase == Phase::Dormant) {
                 self.load(&document);
             }
         } else {
             self.cut(id, "too much arrived while the disk was read", now);
         }
+    }
+
+    /// Lets a message wait; false when too much waits already, for one document or for all.
+    fn wait_for_disk(&mut self, document: &DocumentId, message: Pending) -> bool {
+        let Some(slot) = self.slots.get_mut(document) else { return false };
+        let cost = message.cost();
+        if self.waiting_bytes + cost > MAX_WAITING_BYTES || !slot.pending.push(message) {
+            return false;
+        }
+        self.waiting_bytes += cost;
+        true
+    }
+
+    /// Takes what has waited for the disk.
+    pub(super) fn take_pending(&mut self, document: &DocumentId) -> Vec<Pending> {
+        let Some(slot) = self.slots.get_mut(document) else { return Vec::new() };
+        self.waiting_bytes -= slot.pending.cost();
+        slot.pending.take()
     }
 
     /// Makes the session of a document with a connection unless there is one.
@@ -146,6 +170,7 @@ impl Hub {
         slot.sessions.insert(id, Session::new(state, access));
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.documents.insert(document.clone());
+            connection.withdrawn.remove(document);
         }
         self.status_changed.insert(document.clone());
     }
@@ -264,8 +289,9 @@ impl Hub {
         reports: Vec<RemoteHeads>,
         now: Now,
     ) {
-        // Only the store itself knows what it has; hearsay would not be the truth for long.
-        if !peer.metadata.reports_durable_heads {
+        // Only the store itself knows what it has; hearsay would not be the truth for long. And
+        // anybody who dials us could take the name of a store.
+        if !peer.metadata.reports_durable_heads || !peer.is_trusted_server() {
             return;
         }
         let Some(own) = &peer.metadata.storage_id else { return };
@@ -291,7 +317,9 @@ impl Hub {
     ) {
         let Some(slot) = self.slots.get_mut(document) else { return };
         let Some(session) = slot.sessions.remove(&id) else { return };
+        let waited = slot.pending.cost();
         slot.pending.forget(id);
+        self.waiting_bytes -= waited - slot.pending.cost();
         if let Some(storage_id) = storage_id
             && slot.disk.keep_state(storage_id, session.state.encode())
         {
@@ -346,6 +374,9 @@ impl Hub {
         slot.reload.succeeded();
         slot.last_used = now.elapsed;
         if stored.deleted {
+            // Nobody gets it, and whoever has spoken of it hears so.
+            slot.sessions.values_mut().for_each(|session| session.wants = true);
+            self.take_pending(document);
             self.set_phase(document, Phase::Deleted);
             self.tell(document, DocumentEvent::Deleted);
             return self.answer_or_ask(document, now);
@@ -353,12 +384,14 @@ impl Hub {
         let unsaved_states = std::mem::take(&mut slot.disk.unsaved_states);
         (slot.document, slot.disk) = Disk::found(stored, now.unix_ms);
         slot.disk.unsaved_states = unsaved_states;
+        // A draft that lies there is the one that there is.
+        slot.disk.draft_version = slot.draft_version;
         let phase = match slot.document.heads().is_empty() {
             true => Phase::Unavailable,
             false => Phase::Ready,
         };
-        let pending = slot.pending.take();
         let ids: Vec<_> = slot.sessions.keys().copied().collect();
+        let pending = self.take_pending(document);
         self.set_phase(document, phase);
         self.watch_idleness(document, now);
         // Sessions were made before the disk told what was shared with these peers.
@@ -399,12 +432,13 @@ impl Hub {
         let Some(slot) = self.slots.get_mut(document) else { return };
         let Some(session) = slot.sessions.get(&id) else { return };
         if session.state.their_heads().is_none() {
-            let (access, wants) = (session.access, session.wants);
+            let (access, wants, is_chosen) = (session.access, session.wants, session.is_chosen);
             slot.sessions.remove(&id);
             self.ensure_session(document, id, &peer, access);
             let session = self.slots.get_mut(document).and_then(|slot| slot.sessions.get_mut(&id));
             if let Some(session) = session {
                 session.wants = wants;
+                session.is_chosen = is_chosen;
             }
         }
     }

@@ -168,6 +168,10 @@ impl Hub {
         let access = self.policy.access(peer, document);
         if access != Access::Deny {
             self.ensure_session(document, id, peer, access);
+            let slot = self.slots.get_mut(document);
+            if let Some(session) = slot.and_then(|slot| slot.sessions.get_mut(&id)) {
+                session.is_chosen = true;
+            }
             self.queue_news(document, id);
         }
     }
@@ -189,11 +193,20 @@ impl Hub {
             let Some(peer) = self.connections.get(&id).and_then(|open| open.peer().cloned()) else {
                 continue;
             };
-            if self.policy.access(&peer, document) == Access::Deny {
+            let slot = self.slots.get(document);
+            let session = slot.and_then(|slot| slot.sessions.get(&id));
+            let is_withdrawn = session.is_some_and(|session| session.is_chosen)
+                && !self.policy.announce(&peer, document)
+                && !self.policy.passes_on(&peer, document);
+            if is_withdrawn || self.policy.access(&peer, document) == Access::Deny {
                 let storage_id = peer.lasting_storage_id().cloned();
                 self.end_session(document, id, storage_id.as_ref(), now);
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.documents.remove(document);
+                    if is_withdrawn {
+                        // It knows the name, and would go on to speak of it.
+                        connection.withdrawn.insert(document.clone());
+                    }
                 }
             }
         }

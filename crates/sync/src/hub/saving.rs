@@ -73,15 +73,30 @@ impl Saving {
 
     /// Takes the documents of the next batch out of those that are to be written. One that was
     /// refused, then true, stays among those until it is written.
+    ///
+    /// Where erasing waits for a batch of its own, so do the documents that it concerns: what came
+    /// after a deletion must not be erased with what was before it.
     fn next_documents(&mut self, now: Duration) -> (Vec<DocumentId>, bool) {
         if self.retry_at <= now
             && let Some((document, _)) = self.refused.front()
+            && !self.erased.contains_key(document)
         {
             return (vec![document.clone()], true);
         }
-        let count = self.limit.unwrap_or(usize::MAX);
-        let documents = std::iter::from_fn(|| self.dirty.pop_first()).take(count).collect();
+        let Some(count) = self.limit else {
+            return (std::mem::take(&mut self.dirty).into_iter().collect(), false);
+        };
+        let free = self.dirty.iter().filter(|document| !self.erased.contains_key(*document));
+        let documents: Vec<_> = free.take(count).cloned().collect();
+        documents.iter().for_each(|document| {
+            self.dirty.remove(document);
+        });
         (documents, false)
+    }
+
+    /// Whether a document could be written without erasing anything first.
+    fn has_free_documents(&self) -> bool {
+        self.dirty.iter().any(|document| !self.erased.contains_key(document))
     }
 }
 
@@ -171,6 +186,10 @@ impl Hub {
     pub(super) fn needs_erasing(&mut self, document: &DocumentId, noted: bool, now: Now) {
         self.saving.dirty.remove(document);
         self.saving.refused.retain(|(refused, _)| refused != document);
+        if let Some(in_flight) = &mut self.saving.in_flight {
+            // What is being written of it will not be there.
+            in_flight.documents.retain(|write| write.document != *document);
+        }
         self.saving.erased.insert(document.clone(), noted);
         self.schedule_write(now);
     }
@@ -226,7 +245,7 @@ impl Hub {
         let mut is_retry = false;
         // After a failure, what goes goes alone: there is room for it on any disk.
         let erases_alone = self.saving.limit.is_some()
-            && (!self.saving.erasing_failed || self.saving.dirty.is_empty());
+            && (!self.saving.erasing_failed || !self.saving.has_free_documents());
         if !erases_alone || self.saving.erased.is_empty() {
             let (chosen, of_refused) = self.saving.next_documents(now.elapsed);
             is_retry = of_refused;
@@ -325,9 +344,6 @@ impl Hub {
         let later = std::mem::replace(&mut saving.erased, erased);
         saving.erased.extend(later);
         for DocumentWrite { document, .. } in documents {
-            if saving.erased.contains_key(&document) {
-                continue;
-            }
             if is_lone {
                 saving.dirty.remove(&document);
                 saving.refused.retain(|(refused, _)| *refused != document);
@@ -337,7 +353,7 @@ impl Hub {
             }
         }
         let goes_on = match (saving.erasing_failed, is_retry) {
-            (true, _) => !saving.dirty.is_empty(),
+            (true, _) => saving.has_free_documents(),
             (false, true) => saving.has_work(),
             (false, false) => saving.has_work() && saving.lone_failures < LONE_FAILURES,
         };

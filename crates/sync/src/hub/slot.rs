@@ -9,8 +9,9 @@ use rejoin_document::{ChangeHash, Document, PatchLog};
 
 use super::traffic::DocumentTraffic;
 use crate::{
-    Access, ConnectionId, LoadId, PeerId, State, StorageId, StoredDocument, StoredKey, StoredKind,
-    dialer::Backoff, presence::Presence, publish_mode::Publisher,
+    Access, ConnectionId, DocumentId, LoadId, PeerContext, PeerId, SharePolicy, State, StorageId,
+    StoredDocument, StoredKey, StoredKind, dialer::Backoff, presence::Presence,
+    publish_mode::Publisher,
 };
 
 /// Of so many stores it is kept what they have of a document.
@@ -49,7 +50,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// What it takes of memory: an empty message takes room too, or any number of them would wait.
-    fn cost(&self) -> usize {
+    pub(super) fn cost(&self) -> usize {
         size_of::<Self>() + self.data.len()
     }
 }
@@ -85,6 +86,11 @@ impl Waiting {
     pub(super) fn forget(&mut self, connection: ConnectionId) {
         self.messages.retain(|message| message.connection != connection);
         self.cost = self.messages.iter().map(Pending::cost).sum();
+    }
+
+    /// What waits takes so much of memory.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
     }
 }
 
@@ -173,6 +179,8 @@ pub(super) struct Session {
     pub(super) heard_at: Option<u64>,
     /// Why this session has ended although the connection goes on.
     pub(super) problem: Option<String>,
+    /// The document goes to this peer because that was chosen here.
+    pub(super) is_chosen: bool,
 }
 
 /// What a peer said about whether it has a document.
@@ -260,6 +268,14 @@ impl Disk {
         }
     }
 
+    /// From now on nothing is known of chunks that lie on the disk: they stay, and so do all others
+    /// until the document has been read again.
+    pub(super) fn forget_chunks(&mut self) {
+        self.heads.clear();
+        self.chunks.clear();
+        (self.snapshot_bytes, self.incremental_bytes) = (0, 0);
+    }
+
     fn bytes_of(&mut self, kind: StoredKind) -> &mut usize {
         match kind {
             StoredKind::Snapshot => &mut self.snapshot_bytes,
@@ -269,11 +285,15 @@ impl Disk {
 
     /// Notes a sync state to be written; false when the disk has it already.
     pub(super) fn keep_state(&mut self, storage_id: &StorageId, state: Vec<u8>) -> bool {
-        self.dropped_states.remove(storage_id);
-        if self.sync_states.get(storage_id) == Some(&state) {
+        let known = self.sync_states.get(storage_id);
+        // That nothing is shared need not be written down: whoever names documents that are not
+        // here would fill the disk with it.
+        let says_nothing = known.is_none() && state == State::new().encode();
+        if says_nothing || known == Some(&state) {
             self.unsaved_states.remove(storage_id);
             return false;
         }
+        self.dropped_states.remove(storage_id);
         self.unsaved_states.insert(storage_id.clone(), state);
         self.drop_states_beyond_the_limit(storage_id);
         true
@@ -314,7 +334,19 @@ impl Session {
             paced_until: Duration::ZERO,
             heard_at: None,
             problem: None,
+            is_chosen: false,
         }
+    }
+
+    /// Whether the document concerns the peer. One that has not spoken of it may be one that was
+    /// only asked for it, in vain.
+    pub(super) fn is_party(
+        &self,
+        policy: &dyn SharePolicy,
+        peer: &PeerContext,
+        document: &DocumentId,
+    ) -> bool {
+        self.heard_at.is_some() || policy.passes_on(peer, document)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rejoin_sync::{
-    CloseCause, ConnectionPhase, DocumentEvent, Event, PeerId, PresenceEvent, PublishMode,
-    ServeOnRequest, ShareAll,
+    Admitted, CloseCause, ConnectionPhase, DocumentEvent, Event, PeerId, PresenceEvent,
+    PublishMode, ServeOnRequest, ShareAll,
     presence::PresenceMessage,
     wire::{DocumentMessage, EphemeralMessage, PeerMetadata, WireMessage},
 };
@@ -162,7 +162,7 @@ fn other_versions_are_refused_in_words() {
     let mut net = Net::new();
     let server = net.add(server_options("server"), ServeOnRequest);
     let now = net.time();
-    let connection = net.machines[server].hub.accept("here", false, now).unwrap();
+    let connection = net.machines[server].hub.accept("here", Admitted::Writer, now).unwrap();
     let join = WireMessage::Join {
         sender: PeerId::new("old").unwrap(),
         metadata: PeerMetadata::default(),
@@ -183,7 +183,7 @@ fn other_versions_are_refused_in_words() {
 fn a_silent_newcomer_is_shown_the_door() {
     let mut net = Net::new();
     let server = net.add(server_options("server"), ServeOnRequest);
-    net.act(server, |hub, now| hub.accept("here", false, now));
+    net.act(server, |hub, now| hub.accept("here", Admitted::Writer, now));
     net.advance(Duration::from_secs(11));
     assert_eq!(net.closed.len(), 1);
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rejoin_document::{ActorId, CommitOptions, Document, ObjId, ObjType, Prop, TextUnit, Value};
 use rejoin_sync::{
-    CloseCause, ConnectionId, DocumentEvent, DocumentId, DocumentStatus, Effect, Event, Hub,
-    HubOptions, LoadId, Now, PeerId, SharePolicy, StorageId, StoredDocument, WriteBatch, WriteId,
-    wire::WireMessage,
+    Admitted, CloseCause, ConnectionId, DocumentEvent, DocumentId, DocumentStatus, Effect, Event,
+    Hub, HubOptions, LoadId, Now, PeerId, SharePolicy, StorageId, StoredDocument, WriteBatch,
+    WriteId, wire::WireMessage,
 };
 
 pub(crate) type Store = BTreeMap<Vec<String>, Vec<u8>>;
@@ -22,11 +22,15 @@ pub(crate) struct Machine {
     pub(crate) refuses: Vec<DocumentId>,
     /// What was put down in the log.
     pub(crate) warnings: Vec<String>,
+    /// So many of the next batches fail.
+    pub(crate) failures_to_come: usize,
     pub(crate) writes: usize,
     /// Batches that failed.
     pub(crate) failed_writes: usize,
     /// Reads and writes wait until the test lets them go on.
     pub(crate) is_disk_slow: bool,
+    /// As what those who dial are let in.
+    pub(crate) admits: Admitted,
     waiting: Vec<DiskRequest>,
     unsent: Vec<(ConnectionId, usize)>,
 }
@@ -95,9 +99,11 @@ impl Net {
             disk_error: None,
             refuses: Vec::new(),
             warnings: Vec::new(),
+            failures_to_come: 0,
             writes: 0,
             failed_writes: 0,
             is_disk_slow: false,
+            admits: Admitted::Writer,
             waiting: Vec::new(),
             unsent: Vec::new(),
         });
@@ -168,7 +174,8 @@ impl Net {
 
     /// Performs effects until there are none.
     pub(crate) fn settle(&mut self) {
-        loop {
+        for round in 0.. {
+            assert!(round < 5_000, "messages go round and round");
             let now = self.time();
             let mut is_quiet = true;
             for index in 0..self.machines.len() {
@@ -229,7 +236,10 @@ impl Net {
         let (now, to) = (self.time(), url.parse::<usize>().unwrap());
         let accepted = match self.is_cut {
             true => None,
-            false => self.machines[to].hub.accept(&format!("machine {index}"), false, now),
+            false => {
+                let machine = &mut self.machines[to];
+                machine.hub.accept(&format!("machine {index}"), machine.admits, now)
+            }
         };
         let event = match accepted {
             Some(other) => {
@@ -259,6 +269,26 @@ impl Net {
         let (_, connection) = *self.peers.keys().find(|(index, _)| *index == to).unwrap();
         let now = self.time();
         self.machines[to].hub.handle(Event::Received { connection, frame }, now);
+        self.settle();
+    }
+
+    /// One machine says something to another out of the blue.
+    pub(crate) fn inject_from(&mut self, from: usize, to: usize, frame: Vec<u8>) {
+        let mut pairs = self.peers.iter();
+        let pair = pairs.find(|((index, _), (other, _))| (*index, *other) == (to, from));
+        let connection = pair.unwrap().0.1;
+        let now = self.time();
+        self.machines[to].hub.handle(Event::Received { connection, frame }, now);
+        self.settle();
+    }
+
+    /// Frames arrive out of the blue, all before anything is answered.
+    pub(crate) fn inject_all(&mut self, to: usize, frames: Vec<Vec<u8>>) {
+        let (_, connection) = *self.peers.keys().find(|(index, _)| *index == to).unwrap();
+        let now = self.time();
+        for frame in frames {
+            self.machines[to].hub.handle(Event::Received { connection, frame }, now);
+        }
         self.settle();
     }
 
@@ -306,7 +336,10 @@ impl Machine {
             DiskRequest::Write(write, batch) => {
                 let is_refused =
                     batch.puts.iter().any(|(key, _)| self.refuses.contains(&key.document));
+                let fails = self.failures_to_come > 0;
+                self.failures_to_come = self.failures_to_come.saturating_sub(1);
                 let error = is_refused.then_some("does not fit").or(self.disk_error);
+                let error = error.or(fails.then_some("failed this once"));
                 let result = match error {
                     Some(error) => {
                         self.failed_writes += 1;

@@ -8,4 +8,5 @@ mod modes;
 mod saving;
 mod sharing;
 mod statuses;
+mod strangers;
 mod traffic;

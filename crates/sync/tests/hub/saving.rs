@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use rejoin_sync::{Availability, HubOptions, ServeOnRequest, ShareAll};
+use rejoin_document::{ActorId, CommitOptions, Document, ObjId};
+use rejoin_sync::{Availability, HubOptions, PublishMode, ServeOnRequest, ShareAll};
 
-use crate::harness::{Net, Store, id, options, read, server_options, text_of};
+use crate::harness::{Net, Store, id, options, read, server_options, text_of, write};
 
 fn alone() -> (Net, usize) {
     let mut net = Net::new();
@@ -256,4 +257,126 @@ fn an_orderly_end_leaves_nothing_unsaved() {
     assert_eq!(net.text(server, &id(1)).as_deref(), Some("ab"), "held edits are published");
     let store = &net.machines[client].store;
     assert!(store.keys().any(|key| key[1..] == ["sync-state", "store of server"]));
+}
+
+#[test]
+fn what_comes_again_after_a_deletion_is_not_erased_with_it_however_the_disk_fails() {
+    for failures in 0..10 {
+        let mut net = Net::new();
+        let server = net.add(server_options("server"), ServeOnRequest);
+        let client = net.add(options("client"), ShareAll);
+        net.dial(client, server);
+        net.create(client, &id(1), "a");
+        net.create(client, &id(2), "other");
+        for document in [id(1), id(2)] {
+            net.act(client, |hub, now| hub.set_mode(&document, PublishMode::Live, now));
+        }
+        net.advance(Duration::from_secs(1));
+        net.open(server, &id(1));
+        net.machines[server].failures_to_come = failures;
+        net.act(server, |hub, now| hub.delete(&id(1), now));
+        net.act(server, |hub, now| hub.undelete(&id(1), now));
+        net.type_into(client, &id(1), "b");
+        for _ in 0..400 {
+            net.advance(Duration::from_millis(20));
+            let stored = stored_text(&net.machines[server].store);
+            let status = net.status(server, &id(1));
+            if status.disk.is_all && !status.heads.is_empty() {
+                assert_eq!(stored, net.text(server, &id(1)), "called saved, {failures} failures");
+            }
+            if net.now > Duration::from_secs(5) && net.machines[server].hub.is_saved() {
+                assert!(status.disk.is_all, "{failures} failures");
+            }
+        }
+        net.type_into(client, &id(2), "!");
+        net.advance(Duration::from_secs(60));
+        assert_eq!(net.text(server, &id(1)).as_deref(), Some("ab"));
+        let stored = stored_text(&net.machines[server].store);
+        assert_eq!(stored.as_deref(), Some("ab"), "{failures} failures");
+        assert!(net.status(server, &id(1)).disk.is_all);
+    }
+}
+
+#[test]
+fn a_batch_that_was_under_way_when_its_document_was_deleted_says_nothing_of_the_next() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    net.create(client, &id(1), "a");
+    net.act(client, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.open(server, &id(1));
+    net.advance(Duration::from_secs(1));
+    net.machines[server].is_disk_slow = true;
+    net.type_into(client, &id(1), "b");
+    net.advance(Duration::from_secs(1));
+    net.act(server, |hub, now| hub.delete(&id(1), now));
+    net.act(server, |hub, now| hub.undelete(&id(1), now));
+    net.let_disk_answer(server);
+    net.cut();
+    net.is_cut = false;
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(server, &id(1)).as_deref(), Some("ab"));
+    assert_eq!(stored_text(&net.machines[server].store).as_deref(), Some("ab"));
+}
+
+#[test]
+fn a_document_that_is_made_over_one_that_lies_on_the_disk_replaces_nothing_of_it() {
+    let mut net = Net::new();
+    let idle_after = Some(Duration::from_secs(1));
+    let machine = net.add(HubOptions { idle_after, ..options("alone") }, ShareAll);
+    net.is_cut = true;
+    net.dial(machine, machine);
+    net.create(machine, &id(1), "kept");
+    net.act(machine, |hub, now| hub.close_document(&id(1), now));
+    net.advance(Duration::from_secs(10));
+    assert!(net.machines[machine].hub.document(&id(1)).is_none(), "it is on the disk only");
+    let mut content = Document::new();
+    write(&mut content, 7, &"x".repeat(100_000));
+    net.act(machine, |hub, now| hub.create(&id(1), content, now));
+    net.advance(Duration::from_secs(10));
+    let stored = read(&net.machines[machine].store, &id(1));
+    assert_eq!(stored.document().change_count(), 2);
+}
+
+#[test]
+fn a_draft_that_became_a_change_is_no_reason_to_be_unsaved_for_ever() {
+    let mut net = Net::new();
+    let idle_after = Some(Duration::from_secs(1));
+    let machine = net.add(HubOptions { idle_after, ..options("alone") }, ShareAll);
+    net.is_cut = true;
+    net.dial(machine, machine);
+    net.create(machine, &id(1), "text");
+    let actor = ActorId::new(b"drafter");
+    let edit = |net: &mut Net, edit: &dyn Fn(&mut Document)| {
+        net.act(machine, |hub, now| hub.edit(&id(1), now, |document, _| edit(document))).unwrap();
+    };
+    edit(&mut net, &|document| {
+        let mut tx = document.draft_transaction();
+        tx.put(ObjId::ROOT, "key", "value").unwrap();
+        tx.keep();
+    });
+    edit(&mut net, &|document| {
+        document.commit_draft(&actor, CommitOptions::default());
+    });
+    net.act(machine, |hub, now| hub.close_document(&id(1), now));
+    net.advance(Duration::from_secs(10));
+    assert!(net.machines[machine].hub.document(&id(1)).is_none(), "it is on the disk only");
+    net.open(machine, &id(1));
+    assert!(net.status(machine, &id(1)).disk.is_all);
+}
+
+#[test]
+fn a_document_that_is_made_again_after_its_deletion_is_there_after_a_restart() {
+    for pause in [0, 5] {
+        let (mut net, machine) = alone();
+        net.act(machine, |hub, now| hub.delete(&id(1), now));
+        net.advance(Duration::from_secs(pause));
+        net.create(machine, &id(1), "again");
+        net.advance(Duration::from_secs(1));
+        let store = net.machines[machine].store.clone();
+        let restarted = net.add_with_store(options("again"), ShareAll, store);
+        net.open(restarted, &id(1));
+        assert_eq!(net.text(restarted, &id(1)).as_deref(), Some("again"), "after {pause} s");
+    }
 }
