@@ -10,6 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// A hundred years in seconds: no time is longer, so that none can overflow.
+const LONGEST: u64 = 100 * 365 * 86_400;
+
 /// A sync server for Automerge documents.
 ///
 /// Everything can be given on the command line or in the environment; the command line wins.
@@ -40,7 +43,8 @@ pub struct Arguments {
     #[arg(long, env = "REJOIN_NAME")]
     pub name: Option<String>,
 
-    /// Tokens that let clients in: one a line, ` read-only` behind those that may not write
+    /// Tokens that let clients in: one a line, ` read-only` behind those that may not write, ` server`
+    /// behind those of servers that stay in sync with this one
     #[arg(long, env = "REJOIN_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 
@@ -77,7 +81,8 @@ pub struct Arguments {
     pub max_inflated: usize,
 
     /// Messages per second that a client may send over a longer time
-    #[arg(long, env = "REJOIN_MAX_RATE", value_name = "N", default_value_t = 5_000)]
+    #[arg(long, env = "REJOIN_MAX_RATE", value_name = "N", default_value_t = 5_000,
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rate: u32,
 
     /// Connections in all
@@ -93,15 +98,23 @@ pub struct Arguments {
     pub max_documents_per_connection: usize,
 
     /// Seconds that a client may read nothing of what waits for it
-    #[arg(long, env = "REJOIN_STALLED_SECONDS", value_name = "S", default_value_t = 20)]
+    #[arg(long, env = "REJOIN_STALLED_SECONDS", value_name = "S", default_value_t = 20,
+        value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     pub stalled_seconds: u64,
 
+    /// Seconds without a sign of life, not even the answer to a ping, after which a client is closed
+    #[arg(long, env = "REJOIN_SILENCE_SECONDS", value_name = "S", default_value_t = 20,
+        value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
+    pub silence_seconds: u64,
+
     /// Seconds after which a client without any message is closed; 0 for never
-    #[arg(long, env = "REJOIN_IDLE_SECONDS", value_name = "S", default_value_t = 86_400)]
+    #[arg(long, env = "REJOIN_IDLE_SECONDS", value_name = "S", default_value_t = 86_400,
+        value_parser = clap::value_parser!(u64).range(..=LONGEST))]
     pub idle_seconds: u64,
 
     /// Seconds that a document which nobody uses stays in memory
-    #[arg(long, env = "REJOIN_UNLOAD_SECONDS", value_name = "S", default_value_t = 60)]
+    #[arg(long, env = "REJOIN_UNLOAD_SECONDS", value_name = "S", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(..=LONGEST))]
     pub unload_seconds: u64,
 
     /// How many threads serve connections; one is enough for thousands of people, and costs least.
@@ -192,6 +205,8 @@ impl Arguments {
                 frames_per_second: self.max_rate,
                 frame_burst: self.max_rate.saturating_mul(4),
                 stalled: seconds(self.stalled_seconds),
+                silence: seconds(self.silence_seconds),
+                ping_every: (seconds(self.silence_seconds) / 4).min(Limits::default().ping_every),
                 idle: (self.idle_seconds > 0).then(|| seconds(self.idle_seconds)),
                 ..Limits::default()
             },

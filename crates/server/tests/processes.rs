@@ -2,96 +2,14 @@
 
 mod common;
 
+use common::process::{Process, command, free_address, health, noise, output, stranger};
 use common::{append, client, find, note, saved_on_a_server, soon, text_of, until};
 use rejoin_repo::{DocumentHandle, DocumentId, PeerId, Repo, RepoOptions};
 use rejoin_storage::MemoryStore;
-use rejoin_sync::wire::{DocumentMessage, PeerMetadata, WireMessage};
-use rejoin_websocket::{ClientTls, DialOptions, Receiver, Sender, dial};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use rejoin_sync::wire::{DocumentMessage, WireMessage};
+use rejoin_websocket::{ClientTls, DialOptions, dial};
 use std::time::Duration;
 use tempfile::TempDir;
-
-/// A server in a process of its own.
-struct Process {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Process {
-    /// Starts a server and waits until it listens.
-    fn start(data: &Path, listen: &str, more: &[&str]) -> Process {
-        let mut command = command(data, listen);
-        command.args(more);
-        Process::listening(command)
-    }
-
-    /// Runs a command and waits until the server listens.
-    fn listening(mut command: Command) -> Process {
-        let mut child = command.spawn().expect("the server starts");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        let mut process = Process { child, lines, seen: Vec::new() };
-        process.line_with("\"listening\"");
-        process
-    }
-
-    /// The next line of the log with this in it.
-    fn line_with(&mut self, wanted: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(30));
-            let line = line.expect("the server says something");
-            self.seen.push(line.clone());
-            if line.contains(wanted) {
-                return line;
-            }
-        }
-    }
-
-    #[cfg(unix)]
-    fn terminate(&mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").arg(id).status().expect("kill runs").success());
-        self.child.wait().expect("the server ends").code()
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().expect("the server can be killed");
-        self.child.wait().expect("the server ends");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(data: &Path, listen: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rejoin-server"));
-    command.args(["--listen", listen, "--log-format", "json", "--data"]).arg(data);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command
-}
-
-fn output(data: &Path, listen: &str, more: &[&str]) -> Output {
-    command(data, listen).args(more).output().expect("the server runs")
-}
-
-/// An address that is free now and stays ours over restarts of the server.
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
-}
 
 fn reported(note: &DocumentHandle) -> Vec<String> {
     let servers = note.status().map(|status| status.servers).unwrap_or_default();
@@ -202,20 +120,6 @@ async fn a_full_disk_is_reported_and_the_server_goes_on() {
     assert_eq!(text_of(&find(&client(&url), small.id()).await), "small and a little more");
 }
 
-/// A connection that has introduced itself, on which anything may be said.
-async fn stranger(url: &str) -> (Sender, Receiver) {
-    let connection = soon("a connection", dial(DialOptions::new(url))).await.expect("it is taken");
-    let join = WireMessage::Join {
-        sender: PeerId::new("stranger").expect("a name"),
-        metadata: PeerMetadata::default(),
-        versions: vec!["1".into()],
-    };
-    let (sender, mut receiver) = connection.split();
-    sender.send(join.encode()).await.expect("it is sent");
-    soon("the answer", receiver.recv()).await.expect("an answer").expect("an answer");
-    (sender, receiver)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_limit_that_is_tripped_stands_in_the_log_with_its_code() {
     let data = TempDir::new().unwrap();
@@ -271,25 +175,6 @@ async fn each_limit_that_is_tripped_stands_in_the_log_with_its_code() {
 
     append(&hers, " goes on");
     until("it is saved", || saved_on_a_server(&hers)).await;
-}
-
-/// Text that cannot be compressed much.
-fn noise(length: usize) -> String {
-    let mut state = 1_u64;
-    let letters = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        char::from(b'a' + (state >> 33) as u8 % 26)
-    });
-    letters.take(length).collect()
-}
-
-async fn health(address: &str) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is taken");
-    let mut answer = String::new();
-    soon("the answer", stream.read_to_string(&mut answer)).await.expect("an answer");
-    answer
 }
 
 #[test]

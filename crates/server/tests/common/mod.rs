@@ -1,6 +1,8 @@
 //! What the tests of the server share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod process;
+
 use rejoin_document::{Document, ObjId, ObjType, TextUnit, Value};
 use rejoin_repo::{Destination, DocumentHandle, DocumentId, PublishMode, Repo};
 use rejoin_server::{Server, ServerOptions};
