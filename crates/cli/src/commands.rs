@@ -22,6 +22,7 @@ mod recover;
 mod save;
 mod set;
 mod show;
+mod store;
 mod sync;
 mod text;
 mod verify;
@@ -56,6 +57,7 @@ pub(crate) enum Command {
     Mirror(mirror::Mirror),
     Import(import::Import),
     Export(export::Export),
+    Store(store::Store),
 }
 
 impl Command {
@@ -85,6 +87,7 @@ impl Command {
             Command::Mirror(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Export(command) => command.run(),
+            Command::Store(command) => command.run(),
         }
     }
 }
