@@ -18,7 +18,7 @@ pub(crate) fn read(path: &Path) -> Result<Document> {
     let _progress = Progress::begin(format!("reading {}", path.display()));
     Document::load(&bytes, LoadOptions::default()).map_err(|error| {
         let hint = "`rejoin recover` may save what can be read";
-        Failure::Damaged.error(format!("{}: {error}: {} ({hint})", path.display(), error.cause))
+        Failure::Damaged.error(format!("{}: {error} ({hint})", path.display()))
     })
 }
 

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 /// A kind of failure that scripts may want to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
+    /// The arguments make no sense.
+    Usage = 2,
     /// What was named is not there: a place, heads, a document.
     NotFound = 3,
     /// The file is damaged, or no document.

@@ -1,6 +1,7 @@
 //! Documents as JSON, and JSON into documents.
 
 use crate::document_file::cannot_write;
+use crate::exit::Failure;
 use crate::path::{Place, Step};
 use anyhow::{Result, bail};
 use base64::Engine;
@@ -84,7 +85,9 @@ pub(crate) fn put(tx: &mut Transaction<'_>, place: &Place, value: &Value) -> Res
 
 /// Writes the keys of a JSON object into a map.
 pub(crate) fn put_all(tx: &mut Transaction<'_>, map: ObjId, value: &Value) -> Result<()> {
-    let Value::Object(entries) = value else { bail!("the root can only be set to a JSON object") };
+    let Value::Object(entries) = value else {
+        return Err(Failure::Usage.error("the root can only be set to a JSON object"));
+    };
     for (key, value) in entries {
         put(tx, &Place { object: map, step: Step::Key(key.clone()) }, value)?;
     }

@@ -173,7 +173,7 @@ fn exit_codes_tell_what_went_wrong() {
         (&["text", "a", "text", "--splice", "4,0,x"], 3),
         (&["text", "a", "text", "--splice", "0,0,"], 7),
         (&["set", "a", "list/5", "1"], 3),
-        (&["set", "a", "text", "not json"], 1),
+        (&["set", "a", "text", "not json"], 2),
         (&["set", "a", "text", "\"one\""], 7),
         (&["increment", "a", "text"], 3),
         (&["frobnicate"], 2),
@@ -224,4 +224,44 @@ fn every_subcommand_explains_itself() {
     for command in commands.iter().filter(|command| **command != "help") {
         assert!(desk.ok(&[command, "--help"]).contains("Usage: rejoin"), "{command}");
     }
+}
+
+#[test]
+fn odd_values_are_refused_and_change_nothing() {
+    let desk = Desk::new();
+    desk.ok(&["new", "a", "--json", r#"{"t":"text","l":[1,2],"m":{},"n":1}"#]);
+    desk.ok(&["increment", "a", "c", "5"]);
+    let before = desk.heads("a");
+    let refused = |arguments: &[&str], code: i32, words: &str| {
+        let done = desk.run(arguments);
+        assert_eq!(done.code, code, "{arguments:?}: {done:?}");
+        assert!(done.err.contains(words), "{arguments:?}: {done:?}");
+        assert_eq!(done.out, "", "{arguments:?}");
+    };
+    let most = i64::MAX.to_string();
+    refused(&["increment", "a", "c", &most], 1, "c is at 5: the sum does not fit a counter");
+    for splice in [format!("{},1,x", u64::MAX), format!("1,{},x", u64::MAX), "9,0,x".to_owned()] {
+        refused(&["text", "a", "t", "--splice", &splice], 3, "the text has only 4 places");
+    }
+    for place in ["l", "m", ""] {
+        refused(&["blame", "a", place], 3, "is not a text");
+    }
+    refused(&["set", "a", "n", "words"], 2, "a string needs quotes");
+    refused(&["set", "a", "", "5"], 2, "only be set to a JSON object");
+    refused(&["set", "a", "l/18446744073709551616", "1"], 3, "there is nothing at");
+    refused(&["measure", "--batch", "0"], 2, "at least one change");
+    refused(&["new", "b", "--json", "{"], 2, "--json");
+    refused(&["sync", "a", "http://example.org"], 2, "begins with ws:// or wss://");
+    refused(&["sync", "a", "b", "--watch"], 2, "for servers");
+    let get = ["get", "4NMNnkMhL8jXrdJ9jamS58PAVdXu", "-o", "b", "--server"];
+    refused(&[&get[..], &["example.org"]].concat(), 2, "it begins with ws:// or wss://");
+    let with_token = |file| [&get[..], &["ws://127.0.0.1:1", "--token-file", file]].concat();
+    refused(&with_token("none"), 3, "there is no such file");
+    fs::write(desk.path("empty"), "").unwrap();
+    refused(&with_token("empty"), 2, "there is no token in it");
+    fs::write(desk.path("torn"), &fs::read(desk.path("a")).unwrap()[..60]).unwrap();
+    let done = desk.run(&["heads", "torn"]);
+    assert_eq!(done.err.matches("cut off").count(), 1, "{done:?}");
+    assert_eq!(desk.heads("a"), before);
+    assert!(!desk.path("b").exists());
 }

@@ -194,7 +194,7 @@ fn what_is_missing_is_said() {
     assert_eq!(desk.run(&["import", "nothing", "--data", "kept"]).code, 3);
     assert_eq!(desk.run(&["export", "out", "--data", "nothing"]).code, 3);
     save(&desk.path("notes/Trip.md"), "# Trip\n");
-    assert_eq!(desk.run(&["import", "notes"]).code, 1);
+    assert_eq!(desk.run(&["import", "notes"]).code, 2);
     let unreachable = ["import", "notes", "--server", "ws://127.0.0.1:9", "--timeout", "1"];
     assert_eq!(desk.run(&unreachable).code, 6);
 }

@@ -33,7 +33,7 @@ impl Apply {
                     LoadErrorCause::Apply(_) => Failure::Refused,
                     _ => Failure::Damaged,
                 };
-                kind.error(format!("{}: {error}: {}", file.display(), error.cause))
+                kind.error(format!("{}: {error}", file.display()))
             })?;
         }
         document_file::write(&self.output, &document)?;

@@ -1,11 +1,12 @@
 //! `rejoin blame`: who wrote which part of a text.
 
+use crate::exit::Failure;
 use crate::heads::short;
 use crate::path::Path;
 use crate::{document_file, json, output};
 use anyhow::Result;
 use clap::Args;
-use rejoin_document::TextUnit;
+use rejoin_document::{ObjType, TextUnit};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +27,9 @@ impl Blame {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let document = document_file::read(&self.file)?;
         let view = document.view();
-        let (_, object) = self.path.object(&view)?;
+        let (ObjType::Text, object) = self.path.object(&view)? else {
+            return Err(Failure::NotFound.error(format!("{} is not a text", self.path)));
+        };
         let text: Vec<char> = view.text(object)?.chars().collect();
         let mut parts = Vec::new();
         for part in document.attribution(object, TextUnit::CodePoint)? {

@@ -5,7 +5,7 @@ use super::notes::NotesArguments;
 use crate::exit::Failure;
 use crate::output::{self, count};
 use crate::progress::Counter;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use rejoin_folder::export::{ExportFormat, ExportOptions, export};
 use std::path::PathBuf;
@@ -37,7 +37,8 @@ enum Format {
 impl Export {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.notes.server.is_none() && self.notes.data.is_none() {
-            bail!("where from? Name a server with --server, or a directory with --data");
+            return Err(Failure::Usage
+                .error("where from? Name a server with --server, or a directory with --data"));
         }
         if let Some(data) = self.notes.data.as_ref().filter(|data| !data.is_dir()) {
             return Err(Failure::NotFound.error(format!("{} is not there", data.display())));
@@ -52,7 +53,7 @@ impl Export {
         let found = tokio::time::timeout(patience, self.notes.find_folder(&repo)).await;
         let found = found.map_err(|_| Failure::Unreachable.error("the server took too long"))?;
         let Some(folder) = found? else {
-            bail!("which folder? Name it with --folder");
+            return Err(Failure::Usage.error("which folder? Name it with --folder"));
         };
         let options = ExportOptions {
             repo: repo.clone(),

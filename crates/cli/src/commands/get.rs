@@ -1,6 +1,6 @@
 //! `rejoin get`: a document from a server.
 
-use super::network::{self, Server, ServerArguments, document_id};
+use super::network::{self, Server, ServerArguments, document_id, server_url};
 use crate::exit::Failure;
 use crate::progress::Progress;
 use crate::{document_file, output};
@@ -18,7 +18,7 @@ pub(crate) struct Get {
     #[arg(value_parser = document_id, value_name = "automerge:URL")]
     document: DocumentId,
     /// The server: ws://host:port or wss://host
-    #[arg(long, env = "REJOIN_SERVER", value_name = "URL")]
+    #[arg(long, env = "REJOIN_SERVER", value_name = "URL", value_parser = server_url)]
     server: String,
     /// Where to write it
     #[arg(short, long, value_name = "FILE")]

@@ -33,7 +33,8 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.notes.server.is_none() && self.notes.data.is_none() {
-            bail!("where to? Name a server with --server, or a directory with --data");
+            return Err(Failure::Usage
+                .error("where to? Name a server with --server, or a directory with --data"));
         }
         if !self.directory.is_dir() {
             return Err(

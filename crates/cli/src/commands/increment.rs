@@ -3,9 +3,9 @@
 use crate::document_file::{self, cannot_write};
 use crate::exit::Failure;
 use crate::path::Path;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
-use rejoin_document::ScalarValue;
+use rejoin_document::{ScalarValue, Value};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,6 +32,11 @@ impl Increment {
             let prop = place.step.prop();
             let written = match tx.view().get(place.object, prop) {
                 Ok(None) => tx.put(place.object, prop, ScalarValue::Counter(self.by)),
+                Ok(Some(Value::Scalar(ScalarValue::Counter(value))))
+                    if value.checked_add(self.by).is_none() =>
+                {
+                    bail!("{} is at {value}: the sum does not fit a counter", self.path)
+                }
                 Ok(Some(_)) => tx.increment(place.object, prop, self.by),
                 Err(error) => return Err(Failure::NotFound.error(error)),
             };

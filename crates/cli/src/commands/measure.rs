@@ -1,6 +1,7 @@
 //! `rejoin measure`: what frequent and batched syncing cost.
 
 use crate::document_file::fresh_actor;
+use crate::exit::Failure;
 use crate::output;
 use crate::progress::Progress;
 use anyhow::{Result, bail};
@@ -42,7 +43,7 @@ struct Row {
 impl Measure {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.batch.contains(&0) {
-            bail!("a batch has at least one change");
+            return Err(Failure::Usage.error("a batch has at least one change"));
         }
         let _progress = Progress::begin("measuring");
         let rows: Result<Vec<Row>> =

@@ -1,5 +1,6 @@
 //! What the subcommands that talk to a server share.
 
+use crate::document_file;
 use crate::exit::Failure;
 use crate::progress::Progress;
 use anyhow::{Context, Result};
@@ -66,6 +67,12 @@ pub(crate) fn document_id(text: &str) -> Result<DocumentId, String> {
     text.parse().map_err(|error: rejoin_sync::InvalidDocumentId| error.to_string())
 }
 
+/// The address of a server on the command line.
+pub(crate) fn server_url(text: &str) -> Result<String, String> {
+    let is_one = text.starts_with("ws://") || text.starts_with("wss://");
+    is_one.then(|| text.to_owned()).ok_or_else(|| "it begins with ws:// or wss://".to_owned())
+}
+
 impl Server {
     /// Connects; fails if that does not succeed at once.
     pub(crate) async fn connect(url: &str, arguments: &ServerArguments) -> Result<Server> {
@@ -115,8 +122,11 @@ impl ServerArguments {
     /// The token to show, if there is one.
     pub(crate) fn token(&self) -> Result<Option<String>> {
         let Some(path) = &self.token_file else { return Ok(None) };
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        Ok(text.lines().next().map(|line| line.trim().to_owned()))
+        let bytes = document_file::read_bytes(path)?;
+        let text = String::from_utf8(bytes).ok();
+        let line = text.as_deref().and_then(|text| text.lines().next()).map(str::trim);
+        let none = || Failure::Usage.error(format!("{}: there is no token in it", path.display()));
+        Ok(Some(line.filter(|line| !line.is_empty()).ok_or_else(none)?.to_owned()))
     }
 }
 

@@ -1,8 +1,9 @@
 //! `rejoin new`: a new document.
 
 use crate::document_file::{self, commit_options, fresh_actor};
+use crate::exit::Failure;
 use crate::json;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use rejoin_document::{Document, ObjId};
 use serde_json::{Value, json};
@@ -31,7 +32,8 @@ impl New {
             bail!("{} is there already; --force overwrites it", self.file.display());
         }
         let contents = match (&self.json, &self.note) {
-            (Some(text), _) => serde_json::from_str(text).context("--json")?,
+            (Some(text), _) => serde_json::from_str(text)
+                .map_err(|e| Failure::Usage.error(format!("--json: {e}")))?,
             (None, Some(text)) => json!({"@patchwork": {"type": "markdown"}, "content": text}),
             (None, None) => Value::Object(serde_json::Map::new()),
         };

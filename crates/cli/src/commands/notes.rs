@@ -1,6 +1,6 @@
 //! What the subcommands for folders of notes share: where the notes are, and which folder is meant.
 
-use super::network::{self, ServerArguments, document_id};
+use super::network::{self, ServerArguments, document_id, server_url};
 use crate::exit::Failure;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -106,11 +106,6 @@ impl NotesArguments {
         }
         Ok(())
     }
-}
-
-fn server_url(text: &str) -> Result<String, String> {
-    let is_one = text.starts_with("ws://") || text.starts_with("wss://");
-    is_one.then(|| text.to_owned()).ok_or_else(|| "it begins with ws:// or wss://".to_owned())
 }
 
 /// A database in the data directory, which is made when it is not there.

@@ -1,9 +1,9 @@
 //! `rejoin set`: writes a value.
 
-use crate::exit::NOTHING;
+use crate::exit::{Failure, NOTHING};
 use crate::path::Path;
 use crate::{document_file, json};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use rejoin_document::ObjId;
 use serde_json::Value;
@@ -27,8 +27,10 @@ pub(crate) struct Set {
 
 impl Set {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let value: Value = serde_json::from_str(&self.json)
-            .context("the value is not JSON; a string needs quotes: '\"text\"'")?;
+        let value: Value = serde_json::from_str(&self.json).map_err(|error| {
+            let hint = "the value is not JSON; a string needs quotes: '\"text\"'";
+            Failure::Usage.error(format!("{hint}: {error}"))
+        })?;
         let mut document = document_file::read(&self.file)?;
         let written = document_file::change(&mut document, self.message.as_deref(), |tx| {
             if self.path.is_root() {

@@ -3,7 +3,7 @@
 use super::network::{self, Arrived, Server, ServerArguments, document_id};
 use crate::exit::Failure;
 use crate::{document_file, output};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use rejoin_document::{ChangeHash, Document, PatchLog};
 use rejoin_repo::{DocumentHandle, DocumentId};
@@ -42,8 +42,13 @@ impl Sync {
         if self.other.starts_with("ws://") || self.other.starts_with("wss://") {
             return network::run(self.with_server());
         }
+        if self.other.contains("://") {
+            let wrong =
+                format!("{}: the address of a server begins with ws:// or wss://", self.other);
+            return Err(Failure::Usage.error(wrong));
+        }
         if self.doc.is_some() || self.watch {
-            bail!("--doc and --watch are for servers");
+            return Err(Failure::Usage.error("--doc and --watch are for servers"));
         }
         self.with_file()
     }

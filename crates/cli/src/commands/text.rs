@@ -81,7 +81,7 @@ impl Text {
             };
             for splice in &self.splice {
                 let length = tx.view().length(text, unit)?;
-                if splice.position + splice.delete > length {
+                if splice.position.checked_add(splice.delete).is_none_or(|end| end > length) {
                     let reason = format!("the text has only {length} places");
                     return Err(Failure::NotFound.error(reason));
                 }
