@@ -62,6 +62,19 @@ async fn javascript_clients_meet_over_two_linked_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_javascript_client_hears_what_linked_servers_have_on_their_disks() {
+    let (data_a, data_b) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let a = server(data_a.path(), |_| ()).await;
+    let link = Linked { url: url(&a), token: None };
+    let b = server(data_b.path(), |options| options.linked = vec![link]).await;
+    until("the servers are linked", || b.repo().connections().iter().any(|c| c.peer.is_some()))
+        .await;
+    let stores = [&b, &a].map(|server| server.repo().storage_id().as_str().to_owned());
+    let arguments = [vec!["heads".into(), url(&b)], stores.to_vec()].concat();
+    script("clients.mjs", arguments, &b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_published_acceptance_tests_pass_through_our_server() {
     let data = TempDir::new().unwrap();
     let server = server(data.path(), |_| ()).await;

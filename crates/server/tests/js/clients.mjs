@@ -2,6 +2,7 @@
 //
 // node clients.mjs meet URL            what clients do with one server
 // node clients.mjs linked URL URL      a client on each of two linked servers
+// node clients.mjs heads URL ID ID     a client of one of two linked servers, which have these stores
 
 import { Repo } from "@automerge/automerge-repo"
 import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket"
@@ -88,5 +89,21 @@ async function linked() {
   await until("an ephemeral message crosses the link", () => heard.includes("wave"))
 }
 
-await { meet, linked }[scenario]()
+// What is on the disks of two linked servers, heard of by a client of the first.
+async function heads() {
+  const [near, ...stores] = urls
+  const network = [new WebSocketClientAdapter(near, 200)]
+  const repo = new Repo({ network, peerId: "alice", enableRemoteHeadsGossiping: true })
+  repo.subscribeToRemotes(stores)
+  const hers = repo.create({ text: "precious" })
+  const heard = new Map()
+  hers.on("remote-heads", ({ storageId, heads }) => heard.set(storageId, heads.join()))
+  const are = () => stores.every((store) => heard.get(store) === hers.heads().join())
+  await until("both servers have it on their disks", are)
+  hers.change((doc) => (doc.text = "more precious"))
+  await until("both servers have the edit too", are)
+  assert.equal(hers.getSyncInfo(stores[0]).lastHeads.join(), hers.heads().join())
+}
+
+await { meet, linked, heads }[scenario]()
 process.exit(0)

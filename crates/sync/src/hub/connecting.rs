@@ -267,18 +267,21 @@ impl Hub {
         remove.iter().for_each(|storage_id| {
             connection.subscriptions.remove(storage_id);
         });
+        let mut has_more = false;
         for storage_id in add {
             if connection.subscriptions.len() < MAX_SUBSCRIPTIONS {
-                connection.subscriptions.insert(storage_id);
+                let is_foreign = own != Some(&storage_id);
+                has_more |= connection.subscriptions.insert(storage_id) && is_foreign;
             }
         }
         // Who hears already has been told of all documents so far.
         let hears = own.is_some_and(|own| connection.subscriptions.contains(own));
-        if heard || !hears {
+        if !has_more && (heard || !hears) {
             return;
         }
         let documents: Vec<_> = connection.documents.iter().cloned().collect();
         for document in documents {
+            self.pass_on_reports(&document, |other| other == id);
             self.report_durable(&document, |other, _| other == id);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Hub, Timer,
     connection::{Connection, Stage},
-    slot::{PeerKnowledge, Phase, Session},
+    slot::{PeerKnowledge, Phase, Session, Slot},
     traffic::Direction,
 };
 use crate::{
@@ -109,6 +109,24 @@ impl Hub {
         due.into_iter().for_each(|id| self.queue_news(document, id));
     }
 
+    /// Tells those who asked, and of whom the filter says so, what other servers said of their own
+    /// disks. Only their own word is passed on, so that nothing goes round.
+    pub(super) fn pass_on_reports(
+        &mut self,
+        document: &DocumentId,
+        filter: impl Fn(ConnectionId) -> bool,
+    ) {
+        let Some(slot) = self.slots.get(document).filter(|slot| !slot.durable.is_empty()) else {
+            return;
+        };
+        let due = slot.sessions.iter().filter(|(id, session)| {
+            let open = self.connections.get(id).filter(|_| filter(**id));
+            open.is_some_and(|open| unheard(slot, session, open).next().is_some())
+        });
+        let due: Vec<_> = due.map(|(id, _)| *id).collect();
+        due.into_iter().for_each(|id| self.queue_news(document, id));
+    }
+
     pub(super) fn sent(&mut self, id: ConnectionId, frames: usize, now: Now) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         for _ in 0..frames {
@@ -157,6 +175,7 @@ impl Hub {
             self.unavailable_message(document, id, &target),
             self.sync_message(document, id, &target, now),
             self.durable_message(document, id, &target, now),
+            self.passed_on_message(document, id, &target),
         ]
         .into_iter()
         .flatten()
@@ -256,6 +275,27 @@ impl Hub {
         })
     }
 
+    fn passed_on_message(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        target: &PeerId,
+    ) -> Option<WireMessage> {
+        let slot = self.slots.get_mut(document)?;
+        let (open, session) = (self.connections.get(&id)?, slot.sessions.get(&id)?);
+        let heads: Vec<_> = unheard(slot, session, open).collect();
+        let session = slot.sessions.get_mut(&id)?;
+        for report in &heads {
+            session.passed_on.insert(report.storage_id.clone(), report.timestamp);
+        }
+        (!heads.is_empty()).then(|| WireMessage::RemoteHeadsChanged {
+            sender: self.options.peer.clone(),
+            target: target.clone(),
+            document: document.clone(),
+            heads,
+        })
+    }
+
     fn message(&self, document: &DocumentId, target: &PeerId, data: Vec<u8>) -> DocumentMessage {
         DocumentMessage {
             sender: self.options.peer.clone(),
@@ -264,4 +304,23 @@ impl Hub {
             data,
         }
     }
+}
+
+/// The reports of other stores that the peer wants to hear of and has not heard.
+fn unheard<'a>(
+    slot: &'a Slot,
+    session: &'a Session,
+    open: &'a Connection,
+) -> impl Iterator<Item = RemoteHeads> + 'a {
+    let wanted = slot.durable.iter().filter(|(storage_id, report)| {
+        open.subscriptions.contains(*storage_id)
+            && session.passed_on.get(*storage_id) != Some(&report.timestamp)
+            // Whoever said it knows it.
+            && open.peer().is_some_and(|peer| peer.peer != report.peer)
+    });
+    wanted.map(|(storage_id, report)| RemoteHeads {
+        storage_id: storage_id.clone(),
+        heads: report.heads.clone(),
+        timestamp: report.timestamp,
+    })
 }

@@ -233,6 +233,9 @@ impl Hub {
         self.queue_news(document, id);
         // What was durable before this session began will not be written again.
         self.report_durable(document, |other, session| other == id && session.reported.is_none());
+        if is_first {
+            self.pass_on_reports(document, |other| other == id);
+        }
         self.answer_or_ask(document, now);
         if let Some(problem) = problem {
             match is_too_large {
@@ -299,11 +302,20 @@ impl Hub {
         let is_sound = |report: &RemoteHeads| {
             report.storage_id == *own && report.heads.len() <= MAX_REPORTED_HEADS
         };
+        let mut is_news = false;
         for report in reports.into_iter().filter(is_sound) {
-            let report =
-                DurableReport { peer: peer.peer.clone(), heads: report.heads, at: now.unix_ms };
+            let report = DurableReport {
+                peer: peer.peer.clone(),
+                heads: report.heads,
+                at: now.unix_ms,
+                timestamp: report.timestamp,
+            };
             slot.note_report(own.clone(), report);
             self.status_changed.insert(document.clone());
+            is_news = true;
+        }
+        if is_news {
+            self.pass_on_reports(document, |_| true);
         }
     }
 

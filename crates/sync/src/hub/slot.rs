@@ -149,6 +149,8 @@ pub(super) struct DurableReport {
     pub(super) heads: Vec<ChangeHash>,
     /// When it was heard, in milliseconds since 1970.
     pub(super) at: u64,
+    /// When it was said, by the clock of who said it.
+    pub(super) timestamp: u64,
 }
 
 /// The sync of one document with one peer.
@@ -171,6 +173,8 @@ pub(super) struct Session {
     pub(super) report_due: bool,
     /// The last heads that were reported as durable.
     pub(super) reported: Option<Vec<ChangeHash>>,
+    /// The times of the last reports of other stores that were passed on to the peer.
+    pub(super) passed_on: BTreeMap<StorageId, u64>,
     /// Sync messages that were sent since the peer's last one.
     pub(super) unanswered: usize,
     /// Until then a peer that does not answer is not told more.
@@ -330,6 +334,7 @@ impl Session {
             contributed: false,
             report_due: false,
             reported: None,
+            passed_on: BTreeMap::new(),
             unanswered: 0,
             paced_until: Duration::ZERO,
             heard_at: None,
@@ -396,7 +401,8 @@ mod tests {
         for at in 0..1_000_u64 {
             let peer = PeerId::new("inventor").expect("a name");
             let storage_id = StorageId::from_random(u128::from(at).to_le_bytes());
-            slot.note_report(storage_id, DurableReport { peer, heads: Vec::new(), at });
+            let report = DurableReport { peer, heads: Vec::new(), at, timestamp: at };
+            slot.note_report(storage_id, report);
         }
         assert_eq!(slot.durable.len(), MAX_REPORTING_STORES);
         assert!(slot.durable.values().all(|report| report.at >= 900));

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rejoin_sync::{DocumentEvent, PublishMode, ServeOnRequest, ShareAll, wire::WireMessage};
+use rejoin_sync::{
+    DocumentEvent, PeerId, PublishMode, ServeOnRequest, ShareAll, StorageId, wire::WireMessage,
+};
 
 use crate::harness::{Net, id, options, server_options};
 
@@ -96,4 +98,53 @@ fn a_change_from_afar_is_told_in_patches() {
     let (patches, before, heads) = changed.unwrap();
     assert_eq!(patches.len(), 1, "{patches:#?}");
     assert_ne!(before, heads);
+}
+
+#[test]
+fn a_server_passes_on_what_a_linked_one_has_on_its_disk_to_those_who_want_to_hear_of_it() {
+    let mut net = Net::new();
+    let far = net.add(server_options("far"), ServeOnRequest);
+    let near = net.add(server_options("near"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    let other = net.add(options("other"), ShareAll);
+    net.dial(near, far);
+    net.dial(client, near);
+    net.dial(other, near);
+    net.create(client, &id(1), "a");
+    net.act(client, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.open(other, &id(1));
+    net.advance(Duration::from_secs(5));
+    let subscribe = |name: &str, store: &str| {
+        let store = StorageId::new(store).unwrap();
+        let (sender, target) = (PeerId::new(name).unwrap(), PeerId::new("near").unwrap());
+        let (add, remove) = (vec![store], Vec::new());
+        WireMessage::RemoteSubscriptionChange { sender, target, add, remove }.encode()
+    };
+    let heard = |net: &Net, whom: usize| -> Vec<_> {
+        let all = net.sent.iter().filter(|(from, to, _)| (*from, *to) == (near, whom));
+        all.filter_map(|(.., message)| match message {
+            WireMessage::RemoteHeadsChanged { heads, .. } => Some(heads.clone()),
+            _ => None,
+        })
+        .flatten()
+        .filter(|report| report.storage_id.as_str() == "store of far")
+        .map(|report| report.heads)
+        .collect()
+    };
+    assert_eq!((heard(&net, client), heard(&net, other)), (vec![], vec![]));
+    net.inject_from(client, near, subscribe("client", "store of far"));
+    assert_eq!(heard(&net, client), [net.status(client, &id(1)).heads]);
+
+    net.machines[far].is_disk_slow = true;
+    net.type_into(client, &id(1), "b");
+    net.advance(Duration::from_secs(5));
+    assert_eq!(heard(&net, client).len(), 1, "not before it is on the disk there");
+    net.let_disk_answer(far);
+    net.advance(Duration::from_secs(5));
+    assert_eq!(heard(&net, client).last(), Some(&net.status(client, &id(1)).heads));
+    assert_eq!(heard(&net, client).len(), 2);
+    assert_eq!(heard(&net, other), Vec::<Vec<_>>::new());
+    // Its status speaks of those whom it hears themselves.
+    let stores = net.status(client, &id(1)).servers;
+    assert_eq!(stores.iter().map(|s| s.storage_id.as_str()).collect::<Vec<_>>(), ["store of near"]);
 }
