@@ -7,10 +7,11 @@ use crate::{
     clock::Clock,
     document::{Document, UnknownHeads},
     mark::Mark,
-    object::{Content, ObjId, ObjType, ObjectIndex, Register},
+    object::{Content, ObjId, ObjType, ObjectIndex},
     op_id::OpId,
     op_set::OpSet,
     patch::{Patch, PatchAction, PathKey, width},
+    register::Register,
     sequence::{Run, RunKind, SequenceId, TextUnit},
     value::{ScalarValue, Value},
 };

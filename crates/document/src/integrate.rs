@@ -3,12 +3,13 @@
 use smallvec::SmallVec;
 
 use crate::{
-    object::{Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source},
+    object::{Content, ObjType, ObjectIndex, Parent, ParentKey},
     op::{Action, Key, Op, OpRun},
     op_id::OpId,
     op_log::{LogRun, LoggedOps, StoredKey},
     op_set::{OpSet, text_widths},
     patch::PatchLog,
+    register::{Register, RegisterOp, Source, Superseding},
     sequence::{Place, Removal, Run, RunKind, SequenceId},
 };
 
@@ -255,7 +256,8 @@ impl OpSet {
         // The register is taken out while it changes, as its operations are looked up in the set.
         let mut register = map.get_mut(key).map(std::mem::take).unwrap_or_default();
         let before = patches.is_active().then(|| patches.register_state(self, &register));
-        let result = self.supersede(&mut register, &op.predecessors, id);
+        let by = Superseding::new(id, op.action, op.value);
+        let result = self.supersede(&mut register, &op.predecessors, by);
         if result.is_ok() {
             self.log_and_add(object, &mut register, id, op, ParentKey::Map(key.into()));
             if let Some(before) = before {
@@ -270,33 +272,6 @@ impl OpSet {
             }
         }
         result
-    }
-
-    /// Notes in a register that an operation supersedes others.
-    fn supersede(
-        &self,
-        register: &mut Register,
-        predecessors: &[OpId],
-        id: OpId,
-    ) -> Result<(), InvalidOp> {
-        for (done, predecessor) in predecessors.iter().enumerate() {
-            match self.position_in(register, *predecessor) {
-                Ok(at) => register[at].successors.push(id),
-                Err(_) => {
-                    self.unsupersede(register, &predecessors[..done], id);
-                    return Err(InvalidOp::UnknownPredecessor);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn unsupersede(&self, register: &mut Register, predecessors: &[OpId], id: OpId) {
-        for predecessor in predecessors {
-            if let Ok(at) = self.position_in(register, *predecessor) {
-                register[at].successors.retain(|successor| *successor != id);
-            }
-        }
     }
 
     /// Logs an operation, and adds it to its register and its object to the document.
@@ -314,10 +289,8 @@ impl OpSet {
         if op.action == Action::Delete {
             return;
         }
-        let at = self.position_in(register, id).unwrap_or_else(|at| at);
-        let op_in_register =
-            RegisterOp { id, source: Source::Stored(number), successors: SmallVec::new() };
-        register.insert(at, op_in_register);
+        let source = Source::Stored(number);
+        self.add_to_register(register, RegisterOp { id, source, successors: SmallVec::new() });
         if let Some(kind) = ObjType::from_action(op.action) {
             self.add_object(id, kind, Parent { object, key });
         }
@@ -339,7 +312,7 @@ impl OpSet {
         if op.action == Action::Mark && op.mark_name.is_none() {
             self.check_mark_end(sequence, id, place)?;
         }
-        let mut register = Register::new();
+        let mut register = Register::default();
         self.log_and_add(object, &mut register, id, op, ParentKey::Element(id));
         let number = self.specials.len() as u32;
         self.specials.push(register);
@@ -404,7 +377,8 @@ impl OpSet {
         let before = patches.is_active().then(|| patches.element_state(self, place));
         let number = self.special_number(place);
         let mut register = std::mem::take(&mut self.specials[number as usize]);
-        let result = self.supersede(&mut register, &op.predecessors, id);
+        let by = Superseding::new(id, op.action, op.value);
+        let result = self.supersede(&mut register, &op.predecessors, by);
         if result.is_ok() {
             self.log_and_add(object, &mut register, id, op, ParentKey::Element(element));
         }
@@ -430,7 +404,7 @@ impl OpSet {
         let before = patches.is_active().then(|| patches.element_state(self, place));
         let number = self.special_number(place);
         let mut register = std::mem::take(&mut self.specials[number as usize]);
-        let result = self.supersede(&mut register, predecessors, id);
+        let result = self.supersede(&mut register, predecessors, Superseding::deletion(id));
         self.specials[number as usize] = register;
         result?;
         let place = self.refresh_special(place);
@@ -454,7 +428,9 @@ impl OpSet {
             successors: self.deletions_of(&run, place.offset),
         };
         let number = self.specials.len() as u32;
-        self.specials.push(smallvec::smallvec![op]);
+        let mut register = Register::default();
+        register.push(op);
+        self.specials.push(register);
         let special = self.special_run(&run, number);
         self.sequences.update(place, 1, &self.log.text, |part| {
             *part = Run { id: part.id, origin: part.origin, ..special };
@@ -511,9 +487,9 @@ impl OpSet {
             return;
         }
         let number = run.source as usize;
-        for op in &mut self.specials[number] {
-            op.successors.retain(|id| *id != deleted_by);
-        }
+        let mut register = std::mem::take(&mut self.specials[number]);
+        self.unsupersede(&mut register, &[element], Superseding::deletion(deleted_by));
+        self.specials[number] = register;
         self.refresh_special(place);
     }
 
@@ -525,27 +501,26 @@ impl OpSet {
         {
             self.sequences.uncreate(sequence);
         }
+        let taken = Superseding::new(id, op.action, self.log.value(op.value));
         match &op.key {
             StoredKey::Map(key) => {
                 let Content::Map(map) = &mut self.objects.get_mut(object).content else { return };
-                let Some(register) = map.get_mut(key) else { return };
-                register.retain(|other| other.id != id);
-                for other in register.iter_mut() {
-                    other.successors.retain(|successor| *successor != id);
-                }
+                let Some(mut register) = map.get_mut(key).map(std::mem::take) else { return };
+                self.remove_from_register(&mut register, taken, &op.predecessors);
+                let Content::Map(map) = &mut self.objects.get_mut(object).content else { return };
                 if register.is_empty() {
                     map.remove(key);
+                } else if let Some(place) = map.get_mut(key) {
+                    *place = register;
                 }
             }
             StoredKey::Element(_) if op.insert => self.remove_elements(id, 1),
             StoredKey::Element(element) => {
                 let Some(place) = self.sequences.find(*element) else { return };
                 let special = self.special_number(place) as usize;
-                let register = &mut self.specials[special];
-                register.retain(|other| other.id != id);
-                for other in register.iter_mut() {
-                    other.successors.retain(|successor| *successor != id);
-                }
+                let mut register = std::mem::take(&mut self.specials[special]);
+                self.remove_from_register(&mut register, taken, &op.predecessors);
+                self.specials[special] = register;
                 self.refresh_special(place);
             }
         }

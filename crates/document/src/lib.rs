@@ -89,6 +89,7 @@ mod op_set;
 mod patch;
 mod queue;
 mod refused;
+mod register;
 mod save;
 mod sequence;
 mod transaction;

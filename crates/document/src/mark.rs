@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use crate::{
     clock::Clock,
-    object::{ObjectIndex, Source},
+    object::ObjectIndex,
     op_id::OpId,
     op_log::StoredOp,
     op_set::OpSet,
+    register::Source,
     sequence::{Measure, Run, RunKind, TextUnit},
     value::ScalarValue,
 };

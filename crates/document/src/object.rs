@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 
 use crate::{
     op::Action,
     op_id::OpId,
+    register::Register,
     sequence::{SequenceId, TextUnit},
 };
 
@@ -101,27 +101,6 @@ pub(crate) enum ParentKey {
 pub(crate) enum Content {
     Map(BTreeMap<Box<str>, Register>),
     Sequence(SequenceId),
-}
-
-/// All operations on one key of a map or one special element of a sequence, by ascending id.
-pub(crate) type Register = SmallVec<[RegisterOp; 1]>;
-
-/// An operation on a register and what superseded it.
-#[derive(Debug, Clone)]
-pub(crate) struct RegisterOp {
-    pub(crate) id: OpId,
-    pub(crate) source: Source,
-    /// The operations that have this one as predecessor, increments among them.
-    pub(crate) successors: SmallVec<[OpId; 1]>,
-}
-
-/// Where the action and value of a register's operation stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Among the stored operations of the log.
-    Stored(u32),
-    /// A string of one scalar value, at this place of the text buffer.
-    Text(u32),
 }
 
 /// The objects of a document.

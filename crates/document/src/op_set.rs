@@ -6,16 +6,12 @@ use smallvec::SmallVec;
 
 use crate::{
     actor::Actors,
-    clock::Clock,
-    object::{
-        Content, ObjId, ObjType, Object, ObjectIndex, Objects, Parent, ParentKey, Register,
-        RegisterOp, Source,
-    },
+    object::{Content, ObjType, Object, ObjectIndex, Objects, Parent, ParentKey},
     op::{Action, RawValue},
     op_id::OpId,
     op_log::OpLog,
+    register::{Register, RegisterOp, Source},
     sequence::{Removal, Run, RunKind, SequenceId, Sequences},
-    value::{ScalarValue, Value},
 };
 
 /// The operations of a document: the log of each actor, and the objects that they make.
@@ -86,86 +82,6 @@ impl OpSet {
                 let len = rest.chars().next().map_or(0, char::len_utf8);
                 RawValue { code: 6, bytes: &rest.as_bytes()[..len] }
             }
-        }
-    }
-
-    /// The visible operations of a register, ascending: the winner last.
-    pub(crate) fn visible<'a>(
-        &'a self,
-        register: &'a Register,
-        clock: Option<&'a Clock>,
-    ) -> impl DoubleEndedIterator<Item = &'a RegisterOp> {
-        register.iter().filter(move |op| self.shows(register, op, clock))
-    }
-
-    /// The visible operation that decides the value of a register.
-    pub(crate) fn winner<'a>(
-        &'a self,
-        register: &'a Register,
-        clock: Option<&'a Clock>,
-    ) -> Option<&'a RegisterOp> {
-        self.visible(register, clock).next_back()
-    }
-
-    fn shows(&self, register: &Register, op: &RegisterOp, clock: Option<&Clock>) -> bool {
-        let covers = |id: OpId| clock.is_none_or(|clock| clock.covers(id));
-        // An increment adds to a counter and replaces any other value that stood beside it.
-        let adds = |id: OpId| self.is_counter(op) && self.increment_in(register, id).is_some();
-        covers(op.id)
-            && self.action(op) != Action::Increment
-            && !op.successors.iter().any(|id| covers(*id) && !adds(*id))
-    }
-
-    fn is_counter(&self, op: &RegisterOp) -> bool {
-        const COUNTER: u8 = 8;
-        self.action(op) == Action::Set && self.raw_value(op).code == COUNTER
-    }
-
-    /// The increment with this id in a register.
-    pub(crate) fn increment_in<'a>(
-        &self,
-        register: &'a Register,
-        id: OpId,
-    ) -> Option<&'a RegisterOp> {
-        let at = self.position_in(register, id).ok()?;
-        (self.action(&register[at]) == Action::Increment).then(|| &register[at])
-    }
-
-    /// Where an operation stands in a register, or would.
-    pub(crate) fn position_in(&self, register: &Register, id: OpId) -> Result<usize, usize> {
-        let order = self.actors.order(id);
-        register.binary_search_by_key(&order, |op| self.actors.order(op.id))
-    }
-
-    /// The value that an operation of a register gives, increments included.
-    pub(crate) fn value(
-        &self,
-        register: &Register,
-        op: &RegisterOp,
-        clock: Option<&Clock>,
-    ) -> Value {
-        if let Some(kind) = ObjType::from_action(self.action(op)) {
-            return Value::Object(kind, ObjId(op.id));
-        }
-        let mut value = ScalarValue::decode(self.raw_value(op));
-        if let ScalarValue::Counter(total) = &mut value {
-            for id in &op.successors {
-                if clock.is_none_or(|clock| clock.covers(*id))
-                    && let Some(increment) = self.increment_in(register, *id)
-                {
-                    *total = total.wrapping_add(self.increment_by(increment));
-                }
-            }
-        }
-        Value::Scalar(value)
-    }
-
-    /// By how much an increment increments.
-    pub(crate) fn increment_by(&self, op: &RegisterOp) -> i64 {
-        match ScalarValue::decode(self.raw_value(op)) {
-            ScalarValue::Int(by) => by,
-            ScalarValue::Uint(by) => by as i64,
-            _ => 0,
         }
     }
 

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use crate::{
     clock::Clock,
-    object::{ObjId, ObjType, ObjectIndex, ParentKey, Register},
+    object::{ObjId, ObjType, ObjectIndex, ParentKey},
     op::{Action, Key},
     op_id::OpId,
     op_set::OpSet,
+    register::{Register, Source, increment_by},
     sequence::{Measure, Place, RunKind, Summary, TextUnit},
     value::{ScalarValue, Value},
 };
@@ -259,12 +260,13 @@ impl PatchLog {
     ) -> Option<i64> {
         let increment = set.increment_in(register, id)?;
         let at = set.position_in(register, winner?).ok()?;
-        let counts = register[at].successors.contains(&id)
+        let Source::Stored(number) = increment.source else { return None };
+        let counts = set.log.others[number as usize].predecessors.contains(&register[at].id)
             && matches!(
                 set.value(register, &register[at], None),
                 Value::Scalar(ScalarValue::Counter(_))
             );
-        counts.then(|| set.increment_by(increment))
+        counts.then(|| increment_by(set.raw_value(increment)))
     }
 
     pub(crate) fn element_state(&self, set: &OpSet, place: Place) -> ElementState {
@@ -539,7 +541,7 @@ impl OpSet {
             return None;
         }
         let op = self.register_of(run).first()?;
-        let crate::object::Source::Stored(number) = op.source else { return None };
+        let Source::Stored(number) = op.source else { return None };
         let stored = &self.log.others[number as usize];
         debug_assert_eq!(stored.action, Action::Mark);
         if let Some(name) = &stored.mark_name {
@@ -548,7 +550,7 @@ impl OpSet {
         let begin = OpId::new(op.id.counter - 1, op.id.actor);
         let (_, run) = self.sequences.run_at(self.sequences.find(begin)?)?;
         let begin = self.register_of(run).first()?;
-        let crate::object::Source::Stored(number) = begin.source else { return None };
+        let Source::Stored(number) = begin.source else { return None };
         self.log.others[number as usize].mark_name.as_deref()
     }
 }

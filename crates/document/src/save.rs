@@ -12,9 +12,10 @@ use crate::{
     deflate::{DEFLATE_MIN_SIZE, deflate},
     document::Document,
     document_columns::{changes, ops},
-    object::{Content, ObjectIndex, RegisterOp, Source},
+    object::{Content, ObjectIndex},
     op_id::OpId,
     op_set::OpSet,
+    register::{RegisterOp, Source},
     sequence::{Run, RunKind},
 };
 

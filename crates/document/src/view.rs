@@ -6,10 +6,11 @@ use crate::{
     actor::ActorId,
     clock::Clock,
     mark::{ActiveMarks, Mark},
-    object::{Content, ObjId, ObjType, ObjectIndex, Register},
+    object::{Content, ObjId, ObjType, ObjectIndex},
     op_id::OpId,
     op_set::OpSet,
     patch::PathKey,
+    register::Register,
     sequence::{Measure, Place, Run, RunKind, SequenceId, TextUnit},
     value::{Prop, ScalarValue, Value},
 };

@@ -1,20 +1,22 @@
 //! The folder on disk: scanning it, and changing it so that nothing is overwritten unseen.
 
 mod claim;
+mod ids;
+mod replace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use claim::Claim;
 pub(crate) use claim::check_idle;
 pub use claim::{check_new, make};
+pub use replace::Replaced;
 
-use crate::file_path::{FilePath, MARKER, TRASH};
+use crate::file_path::{FilePath, MARKER, TRASH, folded};
 use crate::file_text::{FileText, LeftAlone, MAX_BYTES};
-use crate::memory::NoteId;
 use crate::planner::Disk;
 
 /// A file that changed so short ago is read again even if it looks the same: file systems tell
@@ -30,8 +32,8 @@ pub struct Folder {
     root: PathBuf,
     disk: Disk,
     stamps: BTreeMap<FilePath, Stamp>,
-    /// Directories that are links, as paths inside the folder.
-    links: BTreeSet<String>,
+    /// Files that may not be notes because of their names.
+    misnamed: BTreeSet<String>,
     is_at_rest: bool,
     claim: Claim,
 }
@@ -64,6 +66,9 @@ pub enum FolderError {
     /// There is a file of this name.
     #[error("{0} is not a directory")]
     NotADirectory(PathBuf),
+    /// What lies where a directory has to be is a file or a link.
+    #[error("{0} is in the way of a directory of this name")]
+    InTheWay(PathBuf),
     /// It cannot be read or written.
     #[error("{path}: {error}")]
     Io {
@@ -116,15 +121,19 @@ impl Folder {
             return Err(FolderError::Vanished(root));
         }
         let claim = Claim::take(&root)?;
-        let (disk, stamps) = (Disk::default(), BTreeMap::new());
-        Ok(Self { root, disk, stamps, links: BTreeSet::new(), is_at_rest: true, claim })
+        replace::clean(&root.join(MARKER));
+        Ok(Self::new(root, claim))
     }
 
     /// A directory that was mirrored before and is away; [`Folder::reclaim`] tells when it is back.
     pub(crate) fn away(root: &Path) -> Self {
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        Self::new(root, Claim::none())
+    }
+
+    fn new(root: PathBuf, claim: Claim) -> Self {
         let (disk, stamps) = (Disk::default(), BTreeMap::new());
-        Self { root, disk, stamps, links: BTreeSet::new(), is_at_rest: true, claim: Claim::none() }
+        Self { root, disk, stamps, misnamed: BTreeSet::new(), is_at_rest: true, claim }
     }
 
     /// Claims the directory again after it was away.
@@ -166,8 +175,8 @@ impl Folder {
     /// from it then.
     pub fn scan(&mut self) -> Result<Scanned, FolderError> {
         self.check_marker()?;
-        let Walked { notes: found, links, .. } = walk(&self.root)?;
-        self.links = links;
+        let Walked { notes: found, closed, occupied, misnamed, .. } = walk(&self.root)?;
+        (self.disk.closed, self.disk.occupied, self.misnamed) = (closed, occupied, misnamed);
         let mut stamps = BTreeMap::new();
         let mut files = BTreeMap::new();
         let now = SystemTime::now();
@@ -206,6 +215,10 @@ impl Folder {
             let Some(inside) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) else {
                 return self.scan();
             };
+            if inside != MARKER && Path::new(inside).file_name().is_some_and(|it| it == MARKER) {
+                // A directory in this one is mirrored on its own now, or no longer.
+                return self.scan();
+            }
             if is_hidden(inside) {
                 continue;
             }
@@ -213,9 +226,9 @@ impl Folder {
             let known = file.filter(|file| self.disk.files.contains_key(file));
             match (path.symlink_metadata(), known) {
                 (Ok(metadata), Some(file)) if !metadata.is_dir() => found.push((file, metadata)),
-                // Neither a note's file nor a directory that holds some.
-                (Ok(metadata), None) if !metadata.is_dir() && FilePath::new(inside).is_err() => {}
-                (Err(_), None) if !self.holds_files(inside) => {}
+                // Neither a note's file nor in the place of a directory that held some.
+                (Ok(metadata), None) if metadata.is_file() && !self.matters(inside) => {}
+                (Err(_), None) if !self.matters(inside) => {}
                 // What came or went may have been moved: the rest tells from where, or where to.
                 _ => return self.scan(),
             }
@@ -236,6 +249,13 @@ impl Folder {
         Ok(Scanned::Files(files))
     }
 
+    /// Whether what is or was in this place says something of notes.
+    fn matters(&self, inside: &str) -> bool {
+        inside.to_lowercase().ends_with(".md")
+            || self.disk.closed.contains_key(inside)
+            || self.holds_files(inside)
+    }
+
     /// Whether files lay in this directory at the last scan, or it is the whole folder.
     fn holds_files(&self, directory: &str) -> bool {
         let inside = format!("{directory}/");
@@ -243,9 +263,10 @@ impl Folder {
             || self.disk.files.keys().any(|path| path.as_str().starts_with(&inside))
     }
 
-    /// Links that lead to directories, into which is not looked.
-    pub fn links(&self) -> &BTreeSet<String> {
-        &self.links
+    /// What is no note because of its name, and directories into which is not looked, with the reasons.
+    pub fn not_looked_at(&self) -> impl Iterator<Item = (&String, LeftAlone)> {
+        let misnamed = self.misnamed.iter().map(|name| (name, LeftAlone::Name));
+        misnamed.chain(self.disk.closed.iter().map(|(path, reason)| (path, *reason)))
     }
 
     /// What the last scan found.
@@ -259,77 +280,6 @@ impl Folder {
         self.is_at_rest
     }
 
-    /// Reads the ids that lie beside the files; once at the start, as only a folder that nothing is
-    /// remembered of needs them.
-    pub fn read_ids(&mut self) {
-        let mut waiting = vec![(self.root.join(MARKER), String::new())];
-        while let Some((directory, inside)) = waiting.pop() {
-            let Ok(entries) = fs::read_dir(directory) else { continue };
-            for entry in entries.flatten() {
-                let Ok(name) = entry.file_name().into_string() else { continue };
-                let path = format!("{inside}{name}");
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    waiting.push((entry.path(), format!("{path}/")));
-                } else if let Ok(path) = FilePath::new(&path)
-                    && let Ok(id) = fs::read_to_string(entry.path())
-                {
-                    self.disk.ids.insert(path, NoteId(id.trim().to_owned()));
-                }
-            }
-        }
-    }
-
-    /// Reads the id beside a new file, which others may have put there; `true` when there is one
-    /// that was not known.
-    pub fn read_id(&mut self, path: &FilePath) -> bool {
-        let beside = self.root.join(MARKER).join(path.as_str());
-        let Ok(id) = fs::read_to_string(beside) else { return false };
-        let id = NoteId(id.trim().to_owned());
-        self.disk.ids.insert(path.clone(), id.clone()) != Some(id)
-    }
-
-    /// Writes the id of a file's note beside it.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
-    pub fn write_id(&mut self, path: &FilePath, note: &NoteId) -> Result<(), FolderError> {
-        if self.disk.ids.get(path) == Some(note) {
-            return Ok(());
-        }
-        let target = self.root.join(MARKER).join(path.as_str());
-        let failed = |error| FolderError::Io { path: target.clone(), error };
-        fs::create_dir_all(target.parent().unwrap_or(&self.root)).map_err(failed)?;
-        // An id that is lost costs nothing while the notes are remembered, so it may come late.
-        fs::write(&target, format!("{}\n", note.0)).map_err(failed)?;
-        self.disk.ids.insert(path.clone(), note.clone());
-        Ok(())
-    }
-
-    /// Forgets the id of a file that is gone.
-    pub fn forget_id(&mut self, path: &FilePath) {
-        if self.disk.ids.remove(path).is_some() {
-            let _ = fs::remove_file(self.root.join(MARKER).join(path.as_str()));
-        }
-    }
-
-    /// Makes a file hold `text`, in one step that is on disk when this returns, if it holds what is
-    /// expected; `None` expects no file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
-    pub fn write(
-        &mut self,
-        path: &FilePath,
-        text: &FileText,
-        expected: Option<&FileText>,
-    ) -> Result<Changed, FolderError> {
-        self.check_marker()?;
-        let Some(target) = self.target(path)? else { return Ok(Changed::NotAsExpected) };
-        self.put(&target, &FileText::encode(&text.text, text.form), expected)
-    }
-
     /// Gives a file another place, if nothing is there.
     ///
     /// # Errors
@@ -338,84 +288,49 @@ impl Folder {
     pub fn rename(&mut self, from: &FilePath, to: &FilePath) -> Result<Changed, FolderError> {
         self.check_marker()?;
         let source = self.root.join(from.as_str());
-        let Some(target) = self.target(to)? else { return Ok(Changed::NotAsExpected) };
-        // The same file under another case is there and is no obstacle.
-        let is_same = from.as_str().to_lowercase() == to.as_str().to_lowercase();
-        if (target.symlink_metadata().is_ok() && !is_same) || source.symlink_metadata().is_err() {
-            return Ok(Changed::NotAsExpected);
-        }
+        let target = self.target(to)?;
         let failed = |error| FolderError::Io { path: target.clone(), error };
-        fs::rename(&source, &target).map_err(failed)?;
+        match replace::rename(&source, &target) {
+            Ok(()) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) =>
+            {
+                return Ok(Changed::NotAsExpected);
+            }
+            Err(error) => return Err(failed(error)),
+        }
         sync_directory(&target);
-        // A directory that became empty goes; one that did not says so.
-        let mut left = source.parent();
+        self.remove_empty(&source);
+        self.forget_id(from);
+        Ok(Changed::Done)
+    }
+
+    /// A directory that became empty goes; one that did not says so.
+    fn remove_empty(&self, gone: &Path) {
+        let mut left = gone.parent();
         while let Some(directory) = left.filter(|directory| *directory != self.root) {
             if fs::remove_dir(directory).is_err() {
                 break;
             }
             left = directory.parent();
         }
-        self.forget_id(from);
-        Ok(Changed::Done)
     }
 
-    /// The place of a file, with its directories made; `None` when the way leads through a link.
-    fn target(&self, path: &FilePath) -> Result<Option<PathBuf>, FolderError> {
+    /// The place of a file, with its directories made.
+    fn target(&self, path: &FilePath) -> Result<PathBuf, FolderError> {
         let mut directory = self.root.clone();
         for part in path.folders() {
             directory.push(part);
             match directory.symlink_metadata() {
                 Ok(metadata) if metadata.is_dir() => {}
-                Ok(_) => return Ok(None),
+                Ok(_) => return Err(FolderError::InTheWay(directory)),
                 Err(_) => {
                     let path = directory.clone();
                     fs::create_dir(&directory).map_err(|error| FolderError::Io { path, error })?;
                 }
             }
         }
-        Ok(Some(self.root.join(path.as_str())))
-    }
-
-    /// Writes a temporary file, makes it durable, and puts it in its place, if that holds what is
-    /// expected.
-    fn put(
-        &self,
-        target: &Path,
-        bytes: &[u8],
-        expected: Option<&FileText>,
-    ) -> Result<Changed, FolderError> {
-        let failed = |error| FolderError::Io { path: target.to_owned(), error };
-        let mut file = tempfile::Builder::new()
-            .prefix(".writing-")
-            .tempfile_in(self.root.join(MARKER))
-            .map_err(failed)?;
-        file.write_all(bytes).map_err(failed)?;
-        if let Ok(metadata) = target.symlink_metadata() {
-            file.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
-        } else {
-            set_usual_permissions(file.as_file()).map_err(failed)?;
-        }
-        file.as_file().sync_all().map_err(failed)?;
-        let persisted = match expected {
-            None => file.persist_noclobber(target),
-            Some(expected) => {
-                let held = target.symlink_metadata().ok().map(|metadata| read(target, &metadata));
-                if held.as_ref().and_then(|held| held.as_ref().ok()) != Some(expected) {
-                    return Ok(Changed::NotAsExpected);
-                }
-                file.persist(target)
-            }
-        };
-        match persisted {
-            Ok(_) => {
-                sync_directory(target);
-                Ok(Changed::Done)
-            }
-            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
-                Ok(Changed::NotAsExpected)
-            }
-            Err(error) => Err(failed(error.error)),
-        }
+        Ok(self.root.join(path.as_str()))
     }
 }
 
@@ -444,9 +359,13 @@ fn is_hidden(inside: &str) -> bool {
 pub(crate) struct Walked {
     /// Those that may be notes.
     pub(crate) notes: BTreeMap<FilePath, Metadata>,
-    /// Links that lead to directories, as paths from this one.
-    pub(crate) links: BTreeSet<String>,
-    /// How many others there are.
+    /// Directories into which is not looked, as paths from this one, and why.
+    pub(crate) closed: BTreeMap<String, LeftAlone>,
+    /// What has a name like a note's file and is none, as [`folded`] paths.
+    pub(crate) occupied: BTreeSet<String>,
+    /// Files that would be notes if they were called otherwise, as they can be shown.
+    pub(crate) misnamed: BTreeSet<String>,
+    /// How many other files there are.
     pub(crate) others: usize,
 }
 
@@ -458,36 +377,71 @@ pub(crate) fn walk(root: &Path) -> Result<Walked, FolderError> {
         let failed = |error| FolderError::Io { path: directory.clone(), error };
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let path = format!("{inside}{name}");
+            let name = entry.file_name();
+            let shown = format!("{inside}{}", name.to_string_lossy());
+            let is_shown = !name.as_encoded_bytes().starts_with(b".") || shown == TRASH;
+            if !is_shown {
+                continue;
+            }
             let metadata = match entry.metadata() {
                 Ok(metadata) => metadata,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(FolderError::Io { path: entry.path(), error }),
             };
-            let is_shown = !name.starts_with('.') || path == TRASH;
-            if metadata.is_dir() {
-                // What lies in another mirrored directory is that one's.
-                if is_shown && !claim::is_marked(&entry.path()) {
-                    waiting.push((entry.path(), format!("{path}/")));
-                }
-            } else if let Ok(path) = FilePath::new(&path) {
-                walked.notes.insert(path, metadata);
-            } else if is_shown {
-                if metadata.is_symlink() && entry.path().is_dir() {
-                    walked.links.insert(path);
-                }
-                walked.others += 1;
+            let is_directory = metadata.is_dir();
+            let is_open = walked.meets(&entry.path(), &shown, metadata, name.to_str().is_some());
+            if is_directory && is_open {
+                waiting.push((entry.path(), format!("{shown}/")));
             }
         }
     }
     Ok(walked)
 }
 
+impl Walked {
+    /// Notes one thing that is not hidden; `true` when it is to be looked into, if it is a directory.
+    fn meets(&mut self, at: &Path, path: &str, metadata: Metadata, is_text: bool) -> bool {
+        let is_directory = metadata.is_dir();
+        let leads_to_one = metadata.is_symlink() && at.is_dir();
+        let has_ending = path.to_lowercase().ends_with(".md");
+        if is_text
+            && !is_directory
+            && let Ok(path) = FilePath::new(path)
+        {
+            if leads_to_one {
+                self.closed.insert(path.to_string(), LeftAlone::Link);
+            }
+            self.notes.insert(path, metadata);
+            return false;
+        }
+        if has_ending {
+            self.occupied.insert(folded(path));
+        }
+        let reason = match () {
+            () if leads_to_one => LeftAlone::Link,
+            () if is_directory && (!is_text || path.contains('\\')) => LeftAlone::Name,
+            // What lies in another mirrored directory is that one's.
+            () if is_directory && claim::is_marked(at) => LeftAlone::Mirrored,
+            () => {
+                self.others += usize::from(!is_directory);
+                if has_ending && !is_directory {
+                    self.misnamed.insert(path.to_owned());
+                }
+                return is_directory;
+            }
+        };
+        self.closed.insert(path.to_owned(), reason);
+        false
+    }
+}
+
 /// Reads one file.
 pub(crate) fn read(path: &Path, metadata: &Metadata) -> Result<FileText, LeftAlone> {
-    if !metadata.is_file() {
+    if metadata.is_symlink() {
         return Err(LeftAlone::Link);
+    }
+    if !metadata.is_file() {
+        return Err(LeftAlone::NotAFile);
     }
     if metadata.len() > MAX_BYTES as u64 {
         return Err(LeftAlone::TooLarge);
@@ -519,6 +473,7 @@ fn set_usual_permissions(_: &fs::File) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::file_text::Form;
+    use crate::memory::NoteId;
 
     fn path(text: &str) -> FilePath {
         FilePath::new(text).unwrap()
@@ -527,6 +482,10 @@ mod tests {
     fn files_of(folder: &mut Folder) -> BTreeMap<FilePath, Result<FileText, LeftAlone>> {
         folder.scan().unwrap();
         folder.disk().files.clone()
+    }
+
+    fn note() -> NoteId {
+        NoteId(rejoin_repo::DocumentId::from_random([1; 16]).to_string())
     }
 
     fn text(text: &str) -> FileText {
@@ -538,13 +497,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut folder = Folder::begin(directory.path()).unwrap();
         let file = path("Work/a.md");
-        assert_eq!(folder.write(&file, &text("one"), None).unwrap(), Changed::Done);
-        assert_eq!(folder.write(&file, &text("two"), None).unwrap(), Changed::NotAsExpected);
+        assert_eq!(folder.write(&file, &note(), &text("one"), None).unwrap().0, Changed::Done);
+        assert_eq!(
+            folder.write(&file, &note(), &text("two"), None).unwrap().0,
+            Changed::NotAsExpected
+        );
         let other = text("other");
-        let refused = folder.write(&file, &text("two"), Some(&other)).unwrap();
+        let refused = folder.write(&file, &note(), &text("two"), Some(&other)).unwrap().0;
         assert_eq!(refused, Changed::NotAsExpected);
         let one = text("one");
-        assert_eq!(folder.write(&file, &text("two"), Some(&one)).unwrap(), Changed::Done);
+        assert_eq!(
+            folder.write(&file, &note(), &text("two"), Some(&one)).unwrap().0,
+            Changed::Done
+        );
         assert_eq!(fs::read_to_string(directory.path().join("Work/a.md")).unwrap(), "two");
         assert_eq!(files_of(&mut folder)[&file], Ok(text("two")));
     }
@@ -579,8 +544,8 @@ mod tests {
         std::os::unix::fs::symlink(outside.path().join("secret.md"), root.join("in.md")).unwrap();
         let files = files_of(&mut folder);
         assert_eq!(files, [(path("in.md"), Err(LeftAlone::Link))].into());
-        let refused = folder.write(&path("Out/new.md"), &text("x"), None).unwrap();
-        assert_eq!(refused, Changed::NotAsExpected);
+        let refused = folder.write(&path("Out/new.md"), &note(), &text("x"), None);
+        assert!(matches!(refused, Err(FolderError::InTheWay(_))), "{refused:?}");
         assert!(!outside.path().join("new.md").exists());
     }
 
@@ -590,7 +555,7 @@ mod tests {
         let mut folder = Folder::begin(directory.path()).unwrap();
         fs::remove_dir(directory.path().join(MARKER)).unwrap();
         assert!(matches!(folder.scan(), Err(FolderError::Vanished(_))));
-        let written = folder.write(&path("a.md"), &text("x"), None);
+        let written = folder.write(&path("a.md"), &note(), &text("x"), None);
         assert!(matches!(written, Err(FolderError::Vanished(_))));
     }
 
@@ -599,16 +564,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         let mut folder = Folder::begin(root).unwrap();
-        folder.write(&path("Work/a.md"), &text("x"), None).unwrap();
-        folder.write_id(&path("Work/a.md"), &NoteId("one".into())).unwrap();
+        folder.write(&path("Work/a.md"), &note(), &text("x"), None).unwrap();
+        folder.write_id(&path("Work/a.md"), &note()).unwrap();
         let renamed = folder.rename(&path("Work/a.md"), &path("Home/b.md")).unwrap();
         assert_eq!(renamed, Changed::Done);
-        folder.write_id(&path("Home/b.md"), &NoteId("one".into())).unwrap();
+        folder.write_id(&path("Home/b.md"), &note()).unwrap();
         assert!(!root.join("Work").exists() && !root.join(".rejoin/Work/a.md").exists());
         drop(folder);
         let mut again = Folder::open(root).unwrap();
         again.read_ids();
         let ids = again.disk().ids.clone();
-        assert_eq!(ids, [(path("Home/b.md"), NoteId("one".into()))].into());
+        assert_eq!(ids, [(path("Home/b.md"), note())].into());
     }
 }

@@ -16,7 +16,7 @@ use rejoin_notes::tree::{EntryKind, Folder, Node, assemble};
 use rejoin_notes::{folder, title};
 use rejoin_repo::{AutomergeUrl, DocumentHandle, DocumentId, FindError, Repo};
 
-use crate::file_path::{FilePath, safe_name};
+use crate::file_path::{FilePath, folded, safe_name};
 use crate::progress::Progress;
 
 /// What to write, and where to.
@@ -229,7 +229,7 @@ async fn find(
         let read = handle.read(text).ok().flatten();
         let title = read.and_then(|text| title::title(&text)).unwrap_or(name);
         let path = FilePath::free(&folders, &title, |path| taken.contains(path));
-        taken.insert(path.as_str().to_lowercase());
+        taken.insert(folded(path.as_str()));
         targets.push(Target { handle, title, path });
     }
     targets
@@ -267,7 +267,7 @@ impl Links {
         for target in targets {
             by_url.insert(target.handle.url().to_string(), target.path.clone());
             by_title.entry(normal_title(&target.title)).or_insert_with(|| target.path.clone());
-            *stems.entry(target.path.stem().to_lowercase()).or_default() += 1;
+            *stems.entry(folded(target.path.stem())).or_default() += 1;
         }
         Self { by_url, by_title, stems }
     }
@@ -290,8 +290,8 @@ impl Links {
     /// What stands for `[[title]]` so that it names a file, when that must be something else.
     fn note_link(&self, link: &Link) -> Option<String> {
         let path = self.by_title.get(&normal_title(&link.title))?;
-        let is_unique = self.stems.get(&path.stem().to_lowercase()) == Some(&1);
-        if is_unique && path.stem().to_lowercase() == link.title.to_lowercase() {
+        let is_unique = self.stems.get(&folded(path.stem())) == Some(&1);
+        if is_unique && folded(path.stem()) == folded(&link.title) {
             return None;
         }
         let name = match is_unique {

@@ -42,7 +42,8 @@ pub(crate) fn between(document: &Document, from: &Version, to: &Version) -> Opti
 
 /// As [`History::said`](crate::planner::History::said).
 pub(crate) fn said(document: &Document, text: &str) -> bool {
-    versions(document).any(|heads| says(document, &heads, text))
+    // Every note said nothing once, before it was written. A file that is empty was emptied.
+    !text.is_empty() && versions(document).any(|heads| says(document, &heads, text))
 }
 
 /// As [`History::is_taken`](crate::planner::History::is_taken).

@@ -20,6 +20,8 @@ pub struct NoteId(pub String);
 pub struct Memory {
     /// By note.
     pub notes: BTreeMap<NoteId, Remembered>,
+    /// Notes on their way to the trash, whose file there is not planned yet.
+    leaving: BTreeMap<NoteId, Remembered>,
 }
 
 /// What is remembered of one note's file.
@@ -45,6 +47,9 @@ pub struct Remembered {
     /// Whether this is what the disk held at the start, and nothing was done since: a crash may have cut
     /// off the end.
     pub is_recalled: bool,
+    /// Where the file was before we put it elsewhere, the newest last. A program that has it open, or
+    /// a person who puts it back, knows it there.
+    pub left: VecDeque<FilePath>,
     /// A spot that a person has not looked at yet.
     pub review: Option<ReviewMark>,
 }
@@ -144,7 +149,12 @@ impl Memory {
                     held.version = version.clone();
                 }
             }
-            Action::Rename { to: path, .. } | Action::Place { path, .. } => {
+            Action::Rename { from, to, .. } => {
+                let remembered = self.at(note, to, now);
+                remembered.leave(from);
+                remembered.place(to, now);
+            }
+            Action::Place { path, .. } | Action::Return { path, .. } => {
                 self.at(note, path, now).place(path, now);
             }
             Action::Join { mine, path, .. } => {
@@ -158,7 +168,11 @@ impl Memory {
                 }
             }
             Action::Trash { .. } => {
-                self.notes.remove(note);
+                if let Some(mut remembered) = self.notes.remove(note) {
+                    let path = remembered.path.clone();
+                    remembered.leave(&path);
+                    self.leaving.insert(note.clone(), remembered);
+                }
             }
             Action::Forget { .. } => {
                 if let Some(remembered) = self.notes.get_mut(note) {
@@ -179,17 +193,23 @@ impl Memory {
     }
 
     fn at(&mut self, note: &NoteId, path: &FilePath, now: &NoteNow) -> &mut Remembered {
-        self.notes.entry(note.clone()).or_insert_with(|| Remembered {
-            path: path.clone(),
-            folders: now.folders.clone(),
-            is_trashed: now.is_trashed,
-            title: now.title.clone(),
-            form: Form::default(),
-            texts: VecDeque::new(),
-            is_deleted: false,
-            is_awaited: false,
-            is_recalled: false,
-            review: None,
+        let leaving = self.leaving.remove(note);
+        self.notes.entry(note.clone()).or_insert_with(|| {
+            let known = leaving.map(|it| (it.form, it.texts, it.left));
+            let (form, texts, left) = known.unwrap_or_default();
+            Remembered {
+                path: path.clone(),
+                folders: now.folders.clone(),
+                is_trashed: now.is_trashed,
+                title: now.title.clone(),
+                form,
+                texts,
+                is_deleted: false,
+                is_awaited: false,
+                is_recalled: false,
+                left,
+                review: None,
+            }
         })
     }
 }
@@ -197,10 +217,19 @@ impl Memory {
 impl Remembered {
     fn place(&mut self, path: &FilePath, now: &NoteNow) {
         (self.is_deleted, self.is_awaited) = (false, false);
+        self.left.retain(|left| left != path);
         self.path = path.clone();
         self.folders.clone_from(&now.folders);
         self.is_trashed = now.is_trashed;
         self.title.clone_from(&now.title);
+    }
+
+    fn leave(&mut self, path: &FilePath) {
+        self.left.retain(|left| left != path);
+        self.left.push_back(path.clone());
+        while self.left.len() > REMEMBERED_TEXTS {
+            self.left.pop_front();
+        }
     }
 
     /// Notes that the file holds this text now, which belongs to a version of the note.
@@ -235,6 +264,11 @@ impl Remembered {
         while self.texts.len() > REMEMBERED_TEXTS {
             self.texts.pop_front();
         }
+    }
+
+    /// What is known of a text that the file held.
+    pub fn held(&self, text: &str) -> Option<&HeldText> {
+        self.texts.iter().find(|held| held.text == text)
     }
 
     /// The text that the file holds, as far as is known.

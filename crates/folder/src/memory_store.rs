@@ -25,10 +25,14 @@ struct Stored {
     title: String,
     byte_order_mark: bool,
     carriage_returns: bool,
+    #[serde(default)]
+    mixed_ends: bool,
     texts: Vec<StoredText>,
     deleted: bool,
     #[serde(default)]
     awaited: bool,
+    #[serde(default)]
+    left: Vec<String>,
     review: Option<(Option<String>, String)>,
 }
 
@@ -171,9 +175,11 @@ impl Stored {
             title: remembered.title.clone(),
             byte_order_mark: remembered.form.byte_order_mark,
             carriage_returns: remembered.form.carriage_returns,
+            mixed_ends: remembered.form.is_mixed,
             texts: texts.collect(),
             deleted: remembered.is_deleted,
             awaited: remembered.is_awaited,
+            left: remembered.left.iter().map(ToString::to_string).collect(),
             review,
         }
     }
@@ -197,11 +203,13 @@ impl Stored {
             form: Form {
                 byte_order_mark: self.byte_order_mark,
                 carriage_returns: self.carriage_returns,
+                is_mixed: self.mixed_ends,
             },
             texts,
             is_deleted: self.deleted,
             is_awaited: self.awaited,
             is_recalled: true,
+            left: self.left.iter().filter_map(|path| FilePath::new(path).ok()).collect(),
             review: self.review.map(|(cursor, excerpt)| ReviewMark { cursor, excerpt }),
         })
     }

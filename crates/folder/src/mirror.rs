@@ -2,6 +2,7 @@
 
 mod directory_watch;
 mod due;
+mod looking_back;
 mod patience;
 mod worker;
 
@@ -172,9 +173,9 @@ impl Mirror {
         let notebook = Notebook::new(options.repo, options.folder, trash, options.editor);
         let changed = notebook.changed();
         let ending = Arc::new(AtomicBool::new(false));
-        let told = Told { status: sender, files: files_sender };
+        let told = Told { status: sender.clone(), files: files_sender };
         let worker = Worker::new(folder, notebook, (memory, store), told, ending.clone());
-        let task = tokio::spawn(run(worker, watch, received));
+        let task = tokio::spawn(run(worker, watch, received, sender));
         Ok(Self { status, orders, changed, ending, files, task })
     }
 
@@ -237,6 +238,7 @@ async fn run(
     mut worker: Worker,
     mut watch: DirectoryWatch,
     mut orders: mpsc::UnboundedReceiver<Order>,
+    status: watch::Sender<MirrorStatus>,
 ) {
     let (changed, touched) = (worker.notebook.changed(), watch.touched());
     loop {
@@ -247,8 +249,18 @@ async fn run(
             let again = worker.work(&mut watch);
             (worker, watch, again)
         });
-        // It ends early only with the runtime.
-        let Ok((returned, watching, again)) = worked.await else { return };
+        let (returned, watching, again) = match worked.await {
+            Ok(worked) => worked,
+            Err(error) => {
+                // It ends early only with the runtime, or by a fault of ours, which must not look as if
+                // all were well.
+                status.send_modify(|status| {
+                    status.is_in_step = false;
+                    status.problem = Some(format!("the mirror has ended: {error}"));
+                });
+                return;
+            }
+        };
         (worker, watch) = (returned, watching);
         if !wait(&mut worker, &touched, &changed, &mut orders, Due::again(again)).await {
             if let Some(awaited) = worker.due_to_save()
@@ -270,11 +282,17 @@ async fn wait(
     mut due: Due,
 ) -> bool {
     let mut unsaved = Box::pin(saved(worker.due_to_save()));
+    let sleep =
+        |at: Option<Instant>| tokio::time::sleep_until(at.unwrap_or_else(Instant::now).into());
     loop {
-        let at = due.at();
-        let alarm = tokio::time::sleep_until(at.unwrap_or_else(Instant::now).into());
+        let (at, back) = (due.at(), worker.look_back_at());
         tokio::select! {
-            () = alarm, if at.is_some() => return true,
+            () = sleep(at), if at.is_some() => return true,
+            () = sleep(back), if back.is_some() => {
+                if worker.looks_back() {
+                    return true;
+                }
+            }
             () = &mut unsaved => {
                 worker.save();
                 unsaved.set(saved(None));

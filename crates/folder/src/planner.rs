@@ -6,15 +6,18 @@
 
 mod edit;
 mod matching;
+mod returning;
 mod same_file;
 mod twins;
+
+pub(crate) use edit::{of_file as edit_of_file, without_deletions};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rejoin_notes::change_set::ChangeSet;
 use same_file::{Files, Found};
 
-use crate::file_path::{FilePath, TRASH, same_name};
+use crate::file_path::{FilePath, TRASH, folded, same_name};
 use crate::file_text::{FileText, Form, LeftAlone};
 use crate::memory::{HeldText, Memory, NoteId, Remembered, Taken, Version};
 
@@ -25,6 +28,19 @@ pub struct Disk {
     pub files: BTreeMap<FilePath, Result<FileText, LeftAlone>>,
     /// The ids that the folder holds beside its files.
     pub ids: BTreeMap<FilePath, NoteId>,
+    /// Directories into which is not looked, and why. Of what lies there nothing is known.
+    pub closed: BTreeMap<String, LeftAlone>,
+    /// What has a name like a file of a note and is none, as folded paths.
+    pub occupied: BTreeSet<String>,
+}
+
+impl Disk {
+    /// Whether a file lies in a directory into which is not looked.
+    pub(crate) fn is_closed(&self, path: &FilePath) -> bool {
+        let path = path.as_str();
+        let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        !self.closed.is_empty() && above.into_iter().any(|path| self.closed.contains_key(path))
+    }
 }
 
 /// A note, as it is now.
@@ -225,6 +241,18 @@ pub enum Action {
         /// Whether that is in the trash.
         is_trashed: bool,
     },
+    /// Take a file for that of a note whose own file we put elsewhere: a program that knew nothing of it
+    /// has saved, or a person has put back what was deleted. Our own file goes.
+    Return {
+        /// The note.
+        note: NoteId,
+        /// Where its file is now.
+        path: FilePath,
+        /// The directories it is in, from the folder down; the trash is not among them.
+        folders: Vec<String>,
+        /// Our file, if there is one, and what it says.
+        ours: Option<(FilePath, FileText)>,
+    },
     /// Put the note whose file was deleted into the trash.
     Trash {
         /// The note.
@@ -235,6 +263,26 @@ pub enum Action {
         /// The note.
         note: NoteId,
     },
+}
+
+impl Action {
+    /// The note that it is about; none when that is to be made.
+    pub fn note(&self) -> Option<&NoteId> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Edit { note, .. }
+            | Self::Unite { note, .. }
+            | Self::Anchor { note, .. }
+            | Self::Write { note, .. }
+            | Self::Rename { note, .. }
+            | Self::Adopt { note, .. }
+            | Self::Join { note, .. }
+            | Self::Place { note, .. }
+            | Self::Return { note, .. }
+            | Self::Trash { note }
+            | Self::Forget { note } => Some(note),
+        }
+    }
 }
 
 /// What to do, in order, and what not.
@@ -294,8 +342,8 @@ pub fn plan(
         plan.too_many_gone = Some(gone);
         return plan;
     }
-    let mut taken: BTreeSet<String> =
-        disk.files.keys().map(|path| path.as_str().to_lowercase()).collect();
+    let mut taken = disk.occupied.clone();
+    taken.extend(disk.files.keys().map(|path| folded(path.as_str())));
     for note in &matched.gone {
         // One that was thrown away since its file was last seen elsewhere gets one in the trash.
         let trashed = notes.get(note).is_some_and(|note| note.is_trashed)
@@ -303,11 +351,15 @@ pub fn plan(
         let note = note.clone();
         plan.actions.push(if trashed { Action::Forget { note } } else { Action::Trash { note } });
     }
+    let returning = returning::find(disk, notes, memory, &matched);
     for (note, path) in &matched.files {
         let (Some(now), Some(Ok(read))) = (notes.get(note), disk.files.get(path)) else { continue };
+        if returning.contains_key(note) {
+            continue;
+        }
         let remembered = memory.notes.get(note);
         let pair = Pair { note, now, path, read, remembered };
-        plan_file(&pair, history, &mut taken, &mut plan.actions);
+        plan_file(disk, &pair, history, &mut taken, &mut plan.actions);
     }
     plan_departed(departed, memory, &matched, &mut taken, &mut plan.actions);
     let mut here = None;
@@ -317,7 +369,7 @@ pub fn plan(
             // A note that was taken out of the trash has a file again.
             Some(remembered) => remembered.is_awaited || remembered.is_deleted && !now.is_trashed,
         };
-        if wanted && !matched.files.contains_key(note) {
+        if wanted && !matched.files.contains_key(note) && !returning.contains_key(note) {
             if !now.is_trashed && !memory.notes.contains_key(note) {
                 let here = here.get_or_insert_with(|| Files::new(disk, notes, memory, &matched));
                 match here.find(note, now, history) {
@@ -330,13 +382,18 @@ pub fn plan(
                 }
             }
             let path = free_path(now, &mut taken);
+            if disk.is_closed(&path) {
+                continue;
+            }
             let form = memory.notes.get(note).map_or(Form::default(), |it| it.form);
             let text = FileText { text: now.text.clone(), form };
             plan.actions.push(Action::Write { note: note.clone(), path, text, expected: None });
         }
     }
+    let returned: BTreeSet<FilePath> = returning.values().map(|it| it.path.clone()).collect();
+    plan.actions.extend(returning.into_iter().map(|(note, found)| found.action(note)));
     for path in &matched.new {
-        if let Some(Ok(read)) = disk.files.get(path) {
+        if let Some(Ok(read)) = disk.files.get(path).filter(|_| !returned.contains(path)) {
             plan.actions.push(Action::Create { path: path.clone(), read: read.clone() });
         }
     }
@@ -383,10 +440,12 @@ pub fn plan_some(
         let read = disk.files.get(path)?.as_ref().ok()?;
         paths.insert(path);
         let pair = Pair { note, now, path, read, remembered: Some(remembered) };
-        plan_file(&pair, history, &mut taken, &mut actions);
+        plan_file(disk, &pair, history, &mut taken, &mut actions);
     }
     let is_text = |action: &Action| match action {
-        Action::Edit { .. } | Action::Unite { .. } | Action::Anchor { .. } => true,
+        // That a file is empty is not believed at once.
+        Action::Edit { read, .. } => !read.text.is_empty(),
+        Action::Unite { .. } | Action::Anchor { .. } => true,
         Action::Write { expected, .. } => expected.is_some(),
         _ => false,
     };
@@ -406,6 +465,7 @@ struct Pair<'p> {
 
 /// Plans for a note that has a file.
 fn plan_file(
+    disk: &Disk,
     pair: &Pair<'_>,
     history: &dyn History,
     taken: &mut BTreeSet<String>,
@@ -453,7 +513,10 @@ fn plan_file(
         actions.push(Action::Anchor { note: note.clone(), text, version });
     }
     let is_adopted = (remembered.is_deleted || remembered.is_awaited) && actions.len() == planned;
-    if let Some(action) = plan_place(pair, remembered, taken) {
+    // Where nothing can be seen nothing is put.
+    let place = plan_place(pair, remembered, taken);
+    let place = place.filter(|it| !matches!(it, Action::Rename { to, .. } if disk.is_closed(to)));
+    if let Some(action) = place {
         actions.push(action);
     } else if is_adopted {
         // The file was put back, or was written before a crash.
@@ -498,7 +561,7 @@ fn free_path(now: &NoteNow, taken: &mut BTreeSet<String>) -> FilePath {
         FilePath::free(&now.folders, &now.title, |path| taken.contains(path))
     };
     debug_assert_eq!(path.is_trash(), now.is_trashed, "{TRASH} is for what is in the trash");
-    taken.insert(path.as_str().to_lowercase());
+    taken.insert(folded(path.as_str()));
     path
 }
 

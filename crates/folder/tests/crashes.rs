@@ -248,9 +248,13 @@ async fn ends_between_two_writes(types: fn(&DocumentHandle, usize, &str)) {
         types(&note, 7, &word);
         let text = fs::read_to_string(&file).unwrap();
         let text = text + &fresh();
-        match round % 2 {
-            0 => fs::write(&file, &text).unwrap(),
-            _ => save_by_rename(&file, &text),
+        {
+            // The other program does not end in the middle of its writing.
+            let _not_now = tape.lock().unwrap();
+            match round % 2 {
+                0 => fs::write(&file, &text).unwrap(),
+                _ => save_by_rename(&file, &text),
+            }
         }
         // Somebody types while the file is taken in.
         let last = text.lines().last().unwrap().to_owned();
@@ -263,13 +267,13 @@ async fn ends_between_two_writes(types: fn(&DocumentHandle, usize, &str)) {
         scene.until_file("Trip.md", &text).await;
     }
     fs::create_dir(root.join("Work")).unwrap();
-    fs::write(root.join("Work/Plan.md"), format!("# Plan\n{}", fresh())).unwrap();
-    fs::write(root.join("Old.md"), format!("# Old\nthrown away {}", fresh())).unwrap();
+    save_by_rename(&root.join("Work/Plan.md"), &format!("# Plan\n{}", fresh()));
+    save_by_rename(&root.join("Old.md"), &format!("# Old\nthrown away {}", fresh()));
     scene.until("the new notes", |_| all_notes(&scene).len() == 3).await;
     scene.until_in_step().await;
     fs::rename(&file, root.join("Work/Trip.md")).unwrap();
     scene.until("the move", |_| all_notes(&scene).iter().any(|it| it.0 == "Work/Trip")).await;
-    fs::write(root.join("Work/Trip.md"), text_of(&note) + &fresh()).unwrap();
+    save_by_rename(&root.join("Work/Trip.md"), &(text_of(&note) + &fresh()));
     fs::remove_file(root.join("Old.md")).unwrap();
     scene.until_file(".trash/Old.md", &format!("# Old\nthrown away w{}\n", next - 1)).await;
     scene.until_in_step().await;

@@ -7,11 +7,12 @@ use crate::{
         document::DocumentChunkError,
         rows::{OpRow, Row, RowKey, TextRow},
     },
-    object::{Content, ObjType, ObjectIndex, Parent, ParentKey, Register, RegisterOp, Source},
+    object::{Content, ObjType, ObjectIndex, Parent, ParentKey},
     op::{Action, Key, Op, RawValue},
     op_id::OpId,
     op_log::{LogRun, LoggedOps},
     op_set::{OpSet, text_widths},
+    register::{Register, RegisterOp, Source},
     sequence::{Removal, Run, RunKind},
 };
 
@@ -142,7 +143,7 @@ impl<'s> Builder<'s> {
                 self.order.pass(self.set, row.id, after, 1)?;
                 self.check_mark(row)?;
                 let key = GroupKey::Element { id: row.id, origin: after };
-                self.group = Some(Group { key, register: Register::new() });
+                self.group = Some(Group { key, register: Register::default() });
             }
             RowKey::Element(element) if !is_map && !row.insert && row.action != Action::Mark => {
                 self.enter_element(element)?;
@@ -195,7 +196,7 @@ impl<'s> Builder<'s> {
             _ => {}
         }
         self.finish_group();
-        self.group = Some(Group { key: GroupKey::Map(key.into()), register: Register::new() });
+        self.group = Some(Group { key: GroupKey::Map(key.into()), register: Register::default() });
         Ok(())
     }
 
@@ -217,7 +218,9 @@ impl<'s> Builder<'s> {
         let successors = self.set.deletions_of(&run, 0);
         let op = RegisterOp { id: element, source: Source::Text(run.source), successors };
         let key = GroupKey::Element { id: element, origin: run.origin };
-        self.group = Some(Group { key, register: smallvec::smallvec![op] });
+        let mut register = Register::default();
+        register.push(op);
+        self.group = Some(Group { key, register });
         Ok(())
     }
 
@@ -274,9 +277,9 @@ impl<'s> Builder<'s> {
 
     /// Ends a key or element: now it is known which successors are deletions.
     fn finish_group(&mut self) {
-        let Some(Group { key, register }) = self.group.take() else { return };
-        let mut deletions: SmallVec<[(OpId, SmallVec<[OpId; 1]>); 1]> = SmallVec::new();
-        for op in &register {
+        let Some(Group { key, mut register }) = self.group.take() else { return };
+        let mut deletions: SmallVec<[(OpId, OpId); 1]> = SmallVec::new();
+        for op in register.iter() {
             for successor in &op.successors {
                 if let Ok(at) = self.set.position_in(&register, *successor) {
                     if let Source::Stored(number) = register[at].source {
@@ -284,13 +287,14 @@ impl<'s> Builder<'s> {
                     }
                     continue;
                 }
-                match deletions.iter_mut().find(|(id, _)| id == successor) {
-                    Some((_, predecessors)) => predecessors.push(op.id),
-                    None => deletions.push((*successor, smallvec::smallvec![op.id])),
-                }
+                deletions.push((*successor, op.id));
             }
         }
-        for (id, predecessors) in deletions {
+        // A stable sort: the predecessors of each stay in their order.
+        deletions.sort_by_key(|(deletion, _)| (deletion.actor, deletion.counter));
+        for deletion in deletions.chunk_by(|(a, _), (b, _)| a == b) {
+            let id = deletion[0].0;
+            let predecessors: SmallVec<[OpId; 1]> = deletion.iter().map(|(_, op)| *op).collect();
             let key = match &key {
                 GroupKey::Element { id: target, .. } if predecessors[..] == [*target] => {
                     let what = LoggedOps::Delete { target: *target, step: 1, count: 1 };
@@ -312,6 +316,7 @@ impl<'s> Builder<'s> {
             });
             self.log(id, LoggedOps::Other(number));
         }
+        self.set.index_register(&mut register);
         match key {
             GroupKey::Map(key) => {
                 let object = self.set.objects.get_mut(self.object);

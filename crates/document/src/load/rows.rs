@@ -74,6 +74,22 @@ pub(super) struct Rows<'a> {
     successor_counter: DeltaDecoder<'a>,
     expand: BooleanDecoder<'a>,
     mark_name: RleDecoder<'a, &'a str>,
+    alike: Alike,
+}
+
+/// What is known of the next rows from the columns that change seldom: all but those of counters and of
+/// successors.
+///
+/// Each of these rows inserts one character into `object`, by `actor` and after an element of `actor`.
+struct Alike {
+    object: OpId,
+    actor: u32,
+    /// How many bytes each character has.
+    width: usize,
+    /// How many such rows follow.
+    rows: usize,
+    /// How many were taken that the columns were not advanced by yet.
+    taken: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -104,11 +120,16 @@ impl<'a> Rows<'a> {
             ),
             expand: BooleanDecoder::new(columns.get(ops::EXPAND), strict),
             mark_name: RleDecoder::new(columns.get(ops::MARK_NAME), strict),
+            alike: Alike { object: OpId::ZERO, actor: 0, width: 1, rows: 0, taken: 0 },
         }
     }
 
     /// The next row or rows.
     pub(super) fn next(&mut self) -> Result<Option<Row<'a>>, DocumentChunkError> {
+        if self.alike.rows > 0 && self.leading_characters(1, self.alike.width) == 1 {
+            return self.alike_row().map(Some);
+        }
+        self.pass_alike();
         let Some(actor) = self.id_actor.next_value()? else {
             return self.check_end().map(|()| None);
         };
@@ -144,7 +165,8 @@ impl<'a> Rows<'a> {
             && mark_name.is_none()
             && one_scalar(value.bytes).is_some();
         if let (true, RowKey::Element(after)) = (is_character, key) {
-            return self.text_rows(object, id, after, value, successors).map(Some);
+            let start = self.value_at - value.bytes.len();
+            return self.text_rows(object, id, after, start, successors).map(Some);
         }
         Ok(Some(Row::Op(OpRow {
             object,
@@ -159,30 +181,52 @@ impl<'a> Rows<'a> {
         })))
     }
 
-    /// The rows that go on as a row of a character does.
+    /// The next row, of which all is known but the counters and successors, and those that go on like it.
+    /// That its value is a character was seen.
+    fn alike_row(&mut self) -> Result<Row<'a>, DocumentChunkError> {
+        self.spend()?;
+        let Alike { object, actor, width, .. } = self.alike;
+        let counter = self.id_counter.next_value()?.flatten();
+        let id = self.id(Some(actor), counter, "id")?.ok_or(DocumentChunkError::Missing("id"))?;
+        let counter = self.key_counter.next_value()?.flatten();
+        let after = self.id(Some(actor), counter, "key")?;
+        let after = after.ok_or(DocumentChunkError::Missing("key"))?;
+        let start = self.value_at;
+        self.value_at += width;
+        self.take_alike(1);
+        let successors = self.successors()?;
+        self.text_rows(object, id, after, start, successors)
+    }
+
+    /// The rows that go on as a row of a character does, whose value begins at `start`.
     fn text_rows(
         &mut self,
         object: OpId,
         id: OpId,
         after: OpId,
-        first: RawValue<'a>,
+        start: usize,
         successors: SmallVec<[OpId; 1]>,
     ) -> Result<Row<'a>, DocumentChunkError> {
-        let start = self.value_at - first.bytes.len();
         let mut count = 1u32;
         let mut step = 1i8;
-        loop {
-            let next = id.counter.checked_add(count);
-            let Some(n) = next.map(|next| self.same_shape(object, id, next)).transpose()?.flatten()
-            else {
-                break;
-            };
-            let Some(meta) = self.value_meta.peek()? else { break };
-            let meta_value = ValueMeta::from_u64(meta.value.unwrap_or(0));
-            if meta_value.code() != STRING || !(1..=4).contains(&meta_value.len()) {
+        while let Some(next) = id.counter.checked_add(count) {
+            if self.alike.rows == 0 && !self.look_ahead()? {
                 break;
             }
-            let mut n = n.min(meta.count);
+            let Alike { object: into, actor, width, rows: mut n, .. } = self.alike;
+            if into != object || actor != id.actor {
+                break;
+            }
+            let Some(run) = self.id_counter.peek()? else { break };
+            if run.first != Some(i64::from(next)) {
+                break;
+            }
+            n = n.min(if run.step == 1 { run.count } else { 1 });
+            let Some(run) = self.key_counter.peek()? else { break };
+            if run.first != Some(i64::from(next - 1)) {
+                break;
+            }
+            n = n.min(if run.step == 1 { run.count } else { 1 });
             // One deletion of each in a row of one direction, or none of any.
             let Some(run) = self.successor_count.peek()? else { break };
             if run.value.unwrap_or(0) != successors.len() as u64 || successors.len() > 1 {
@@ -198,14 +242,15 @@ impl<'a> Rows<'a> {
             }
             n = n.min((u32::MAX - id.counter - count) as usize);
             // Repeated values take no bytes: what is really there bounds how many.
-            let width = meta_value.len() as usize;
-            let end = self.value_at.saturating_add(n.saturating_mul(width));
-            let Some(part) = self.values.get(self.value_at..end) else { break };
-            if !all_scalars(part, width) {
+            n = self.leading_characters(n, width);
+            if n == 0 {
                 break;
             }
-            self.value_at = end;
-            self.advance_rows(n);
+            self.value_at += n * width;
+            self.take_alike(n);
+            self.id_counter.advance(n);
+            self.key_counter.advance(n);
+            self.successor_count.advance(n);
             if successors.len() == 1 {
                 self.successor_actor.advance(n);
                 self.successor_counter.advance(n);
@@ -217,74 +262,108 @@ impl<'a> Rows<'a> {
         Ok(Row::Text(TextRow { object, id, after, text, count, successors, step }))
     }
 
-    /// How many rows from here insert characters of the same author after each other, the first
-    /// with the counter `next`; `None` when the next row does not.
-    fn same_shape(
-        &mut self,
-        object: OpId,
-        id: OpId,
-        next: u32,
-    ) -> Result<Option<usize>, DecodeError> {
-        let expected = Some(i64::from(next));
-        let before = Some(i64::from(next - 1));
-        let actor = Some(id.actor);
-        let Some(run) = self.id_counter.peek()? else { return Ok(None) };
-        if run.first != expected {
-            return Ok(None);
+    /// How many of the next `n` values are characters of this width; fewer are looked at when they are many,
+    /// so that no value is looked at often.
+    fn leading_characters(&self, n: usize, width: usize) -> usize {
+        let rest = &self.values[self.value_at..];
+        let part = &rest[..rest.len().min(n.min(MANY_CHARACTERS) * width)];
+        if width == 1 {
+            return part.iter().position(|byte| !byte.is_ascii()).unwrap_or(part.len());
         }
-        let mut n = if run.step == 1 { run.count } else { 1 };
-        let Some(run) = self.key_counter.peek()? else { return Ok(None) };
-        if run.first != before {
-            return Ok(None);
-        }
-        n = n.min(if run.step == 1 { run.count } else { 1 });
-        match self.id_actor.peek()? {
-            Some(run) if run.value == actor => n = n.min(run.count),
-            _ => return Ok(None),
-        }
+        let valid = match std::str::from_utf8(part) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(&part[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        valid.chars().take_while(|c| c.len_utf8() == width).count()
+    }
+
+    fn take_alike(&mut self, n: usize) {
+        self.alike.rows -= n;
+        self.alike.taken += n;
+    }
+
+    /// Finds out how many rows are alike, once all of those before are taken. Whether there are any.
+    fn look_ahead(&mut self) -> Result<bool, DecodeError> {
+        self.pass_alike();
+        let Some(id_actor) = self.id_actor.peek()? else { return Ok(false) };
+        let Some(actor) = id_actor.value.filter(|actor| (*actor as usize) < self.actors) else {
+            return Ok(false);
+        };
+        let mut n = id_actor.count;
         match self.key_actor.peek()? {
-            Some(run) if run.value == actor => n = n.min(run.count),
-            _ => return Ok(None),
+            Some(run) if run.value == Some(actor) => n = n.min(run.count),
+            _ => return Ok(false),
         }
         match self.insert.peek()? {
             Some((true, count)) => n = n.min(count),
-            _ => return Ok(None),
+            _ => return Ok(false),
         }
         match self.action.peek()? {
             Some(run) if run.value == Some(Action::Set as u64) => n = n.min(run.count),
-            _ => return Ok(None),
+            _ => return Ok(false),
         }
-        let (object_actor, object_counter) = if object.is_zero() {
-            (None, None)
-        } else {
-            (Some(object.actor), Some(object.counter))
+        let Some(meta) = self.value_meta.peek()? else { return Ok(false) };
+        let value_meta = ValueMeta::from_u64(meta.value.unwrap_or(0));
+        if value_meta.code() != STRING || !(1..=4).contains(&value_meta.len()) {
+            return Ok(false);
+        }
+        n = n.min(meta.count);
+        // No character stands in the root.
+        let (Some(object_actor), Some(object_counter)) =
+            (self.object_actor.peek()?, self.object_counter.peek()?)
+        else {
+            return Ok(false);
         };
-        match self.object_actor.peek()? {
-            Some(run) if run.value == object_actor => n = n.min(run.count),
-            None if object_actor.is_none() => {}
-            _ => return Ok(None),
-        }
-        match self.object_counter.peek()? {
-            Some(run) if run.value == object_counter => n = n.min(run.count),
-            None if object_counter.is_none() => {}
-            _ => return Ok(None),
-        }
+        let object = match (object_actor.value, object_counter.value) {
+            (Some(actor), Some(counter)) if (actor as usize) < self.actors && counter > 0 => {
+                OpId::new(counter, actor)
+            }
+            _ => return Ok(false),
+        };
+        n = n.min(object_actor.count).min(object_counter.count);
         match self.key_string.peek()? {
             Some(run) if run.value.is_none() => n = n.min(run.count),
             None => {}
-            _ => return Ok(None),
+            _ => return Ok(false),
         }
         match self.expand.peek()? {
             Some((false, count)) => n = n.min(count),
             None => {}
-            _ => return Ok(None),
+            _ => return Ok(false),
         }
         match self.mark_name.peek()? {
             Some(run) if run.value.is_none() => n = n.min(run.count),
             None => {}
-            _ => return Ok(None),
+            _ => return Ok(false),
         }
-        Ok(Some(n))
+        let width = value_meta.len() as usize;
+        self.alike = Alike { object, actor, width, rows: n, taken: 0 };
+        Ok(n > 0)
+    }
+
+    /// Advances the columns by the rows that were taken as alike. No more are known then.
+    fn pass_alike(&mut self) {
+        self.alike.rows = 0;
+        let n = std::mem::take(&mut self.alike.taken);
+        if n == 0 {
+            return;
+        }
+        self.id_actor.advance(n);
+        self.key_actor.advance(n);
+        self.insert.advance(n);
+        self.action.advance(n);
+        self.value_meta.advance(n);
+        self.object_actor.advance(n);
+        self.object_counter.advance(n);
+        if !self.key_string.is_done() {
+            self.key_string.advance(n);
+        }
+        if !self.expand.is_done() {
+            self.expand.advance(n);
+        }
+        if !self.mark_name.is_done() {
+            self.mark_name.advance(n);
+        }
     }
 
     /// How many of the next deletions go on from `first`, of which `count` were seen with `step`.
@@ -308,28 +387,6 @@ impl<'a> Rows<'a> {
             }
         }
         Ok(None)
-    }
-
-    fn advance_rows(&mut self, n: usize) {
-        self.id_actor.advance(n);
-        self.id_counter.advance(n);
-        self.key_actor.advance(n);
-        self.key_counter.advance(n);
-        self.insert.advance(n);
-        self.action.advance(n);
-        self.value_meta.advance(n);
-        self.successor_count.advance(n);
-        advance_if_any(&mut self.object_actor, n);
-        advance_if_any(&mut self.object_counter, n);
-        if !self.key_string.is_done() {
-            self.key_string.advance(n);
-        }
-        if !self.expand.is_done() {
-            self.expand.advance(n);
-        }
-        if !self.mark_name.is_done() {
-            self.mark_name.advance(n);
-        }
     }
 
     fn object(&mut self) -> Result<OpId, DocumentChunkError> {
@@ -415,25 +472,14 @@ impl<'a> Rows<'a> {
 const FREE_ROWS: usize = 1 << 22;
 const ROWS_PER_BYTE: usize = 256;
 
+/// How many characters are looked at together.
+const MANY_CHARACTERS: usize = 1 << 10;
+
 /// The type code of strings among values.
 const STRING: u8 = 6;
-
-fn advance_if_any(decoder: &mut RleDecoder<'_, u32>, n: usize) {
-    if !decoder.is_done() {
-        decoder.advance(n);
-    }
-}
 
 fn one_scalar(bytes: &[u8]) -> Option<char> {
     let mut chars = std::str::from_utf8(bytes).ok()?.chars();
     let first = chars.next()?;
     chars.next().is_none().then_some(first)
-}
-
-/// Whether the bytes are scalar values of this many UTF-8 bytes each.
-fn all_scalars(bytes: &[u8], width: usize) -> bool {
-    if width == 1 {
-        return bytes.is_ascii();
-    }
-    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| c.len_utf8() == width))
 }

@@ -193,7 +193,7 @@ impl Transaction<'_> {
             }
             let RunKind::Mark { .. } = run.kind else { break };
             let Some(op) = set.register_of(run).first() else { continue };
-            let crate::object::Source::Stored(number) = op.source else { continue };
+            let crate::register::Source::Stored(number) = op.source else { continue };
             let stored = &set.log.others[number as usize];
             debug_assert_eq!(stored.action, Action::Mark);
             let begins = stored.mark_name.is_some();

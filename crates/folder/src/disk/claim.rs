@@ -97,7 +97,8 @@ pub(crate) fn check_idle(root: &Path) -> Result<(), FolderError> {
 
 /// Whether a directory is mirrored, by whomever.
 pub(super) fn is_marked(directory: &Path) -> bool {
-    directory.join(MARKER).is_dir()
+    // Not by a link: what is written there must stay in the folder.
+    directory.join(MARKER).symlink_metadata().is_ok_and(|marker| marker.is_dir())
 }
 
 /// A mirrored directory below this one; hidden ones are not looked at.

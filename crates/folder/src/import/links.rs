@@ -6,7 +6,7 @@ use rejoin_notes::destinations::exchange;
 use rejoin_notes::links::{Link, normal_title};
 
 use super::Source;
-use crate::file_path::FilePath;
+use crate::file_path::{FilePath, folded};
 
 /// Where links of files may lead.
 pub(super) struct Targets<'s> {
@@ -23,8 +23,8 @@ impl<'s> Targets<'s> {
         let (mut paths, mut stems) = (BTreeMap::new(), BTreeMap::<String, Vec<usize>>::new());
         let (mut titles, mut shared_titles) = (BTreeSet::new(), BTreeSet::new());
         for (at, source) in sources.iter().enumerate() {
-            paths.insert(source.path.as_str().to_lowercase(), at);
-            stems.entry(source.path.stem().to_lowercase()).or_default().push(at);
+            paths.insert(folded(source.path.as_str()), at);
+            stems.entry(folded(source.path.stem())).or_default().push(at);
             let title = normal_title(&source.title);
             if !titles.insert(title.clone()) {
                 shared_titles.insert(title);
@@ -59,7 +59,7 @@ impl<'s> Targets<'s> {
     }
 
     fn at_path(&self, path: &str) -> Option<&'s Source> {
-        let path = path.to_lowercase();
+        let path = folded(path);
         let at = self.paths.get(&path).or_else(|| self.paths.get(&format!("{path}.md")))?;
         Some(&self.sources[*at])
     }
@@ -87,11 +87,11 @@ impl<'s> Targets<'s> {
         if let Some(target) = self.at_path(name.trim_start_matches('/')) {
             return Some(target);
         }
-        let stem = name.strip_suffix(".md").unwrap_or(name).to_lowercase();
+        let stem = folded(name.strip_suffix(".md").unwrap_or(name));
         let last = stem.rsplit('/').next()?;
         let of_that_name = self.stems.get(last)?.iter().map(|at| &self.sources[*at]);
         let ends_so = |source: &&Source| {
-            let path = format!("/{}", source.path.as_str().to_lowercase());
+            let path = format!("/{}", folded(source.path.as_str()));
             path.ends_with(&format!("/{stem}.md"))
         };
         of_that_name.filter(ends_so).min_by_key(|source| {

@@ -10,6 +10,9 @@ use crate::planner::{Action, Plan};
 /// A file that is gone is believed to be gone after this: programs that save by renaming put it back
 /// sooner.
 const GONE: Duration = Duration::from_millis(600);
+/// A file that is empty and was not is believed to be meant so after this: most often it was cut off, and
+/// is about to be written.
+const EMPTIED: Duration = Duration::from_secs(3);
 /// A file that is new is believed to be nobody's after this: a file-sync tool may bring its id a
 /// little later.
 const NEW: Duration = Duration::from_millis(600);
@@ -44,6 +47,7 @@ pub(super) struct Patience {
     gone: BTreeMap<NoteId, Instant>,
     new: BTreeMap<FilePath, (Instant, Duration)>,
     doubtful: BTreeMap<NoteId, Instant>,
+    emptied: BTreeMap<NoteId, Instant>,
 }
 
 impl Patience {
@@ -81,6 +85,16 @@ impl Patience {
                 }
                 is_due
             }
+            Action::Edit { note, read, changes, .. }
+                if read.text.is_empty() && !changes.is_identity() =>
+            {
+                let since = old.emptied.get(note).copied().unwrap_or(now);
+                let is_due = now - since >= EMPTIED;
+                if !is_due {
+                    self.emptied.insert(note.clone(), since);
+                }
+                is_due
+            }
             Action::Write { note, .. } if doubtful.contains(note) => {
                 let since = old.doubtful.get(note).copied().unwrap_or(now);
                 let is_due = now - since >= DOUBTFUL;
@@ -97,6 +111,10 @@ impl Patience {
     pub(super) fn until(&self) -> Option<Instant> {
         let gone = self.gone.values().map(|since| *since + GONE);
         let doubtful = self.doubtful.values().map(|since| *since + DOUBTFUL);
-        gone.chain(doubtful).chain(self.new.values().map(|(since, wait)| *since + *wait)).min()
+        let emptied = self.emptied.values().map(|since| *since + EMPTIED);
+        gone.chain(doubtful)
+            .chain(emptied)
+            .chain(self.new.values().map(|(since, wait)| *since + *wait))
+            .min()
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::directory_watch::{DirectoryWatch, Scan};
 use super::due::RESTLESS;
+use super::looking_back::LookingBack;
 use super::patience::{Newcomer, Patience};
 use super::{MirrorStatus, Paused};
 use crate::disk::{Changed, Folder, FolderError, Scanned};
@@ -62,6 +63,8 @@ pub(super) struct Worker {
     /// Which notes and files may no longer agree.
     plan_due: Scope,
     patience: Patience,
+    /// Files that were replaced, into which a program may write on.
+    replaced: LookingBack,
     /// The folder was not mirrored before, and has not been in step yet.
     is_beginning: bool,
     /// What the watcher cannot do.
@@ -97,6 +100,19 @@ enum RoundError {
     Store(#[from] StoreError),
     #[error(transparent)]
     NotSaved(#[from] SaveError),
+}
+
+impl RoundError {
+    /// Whether others can go on: it is one note or file that makes trouble, not the folder or the disk.
+    fn is_of_one(&self) -> bool {
+        match self {
+            Self::Folder(error) => {
+                matches!(error, FolderError::Io { .. } | FolderError::InTheWay(_))
+            }
+            Self::Notebook(_) => true,
+            Self::Store(_) | Self::NotSaved(_) => false,
+        }
+    }
 }
 
 /// How the rounds of one look ended.
@@ -145,12 +161,14 @@ impl Worker {
             scan_due: Scan::All,
             plan_due: Scope::All,
             patience: Patience::default(),
+            replaced: LookingBack::default(),
             is_beginning: memory.notes.is_empty(),
             watch_trouble: None,
             ending,
         };
         let notes: Vec<NoteId> = memory.notes.keys().cloned().collect();
         worker.memory = memory;
+        worker.replaced = LookingBack::at_the_start(&worker.folder);
         notes.iter().for_each(|note| worker.show(note));
         worker
     }
@@ -259,18 +277,89 @@ impl Worker {
         (self.scan_due, self.plan_due) = self.due_after(&plan);
         let is_done = plan.actions.is_empty();
         self.deletions_confirmed &= !is_done;
-        let mut actions = plan.actions.iter();
-        let performed = actions.try_for_each(|action| match self.ending.load(Ordering::Relaxed) {
-            true => Ok(()),
-            false => self.perform(action),
-        });
+        let performed = self.perform_all(&plan.actions, status);
         // What was done counts, also when the rest failed.
         self.notebook.list_new()?;
-        if performed.is_err() {
+        let found = match performed {
+            Ok(_) => self.take_what_came_late(),
+            Err(_) => Ok(false),
+        };
+        if performed.is_err() || status.problem.is_some() || !matches!(found, Ok(false)) {
             (self.scan_due, self.plan_due) = (Scan::All, Scope::All);
         }
-        performed?;
-        Ok(if is_done { Round::Done } else { Round::Acted })
+        let is_stuck = performed? == 0 && !is_done;
+        Ok(match found? {
+            true => Round::Acted,
+            false if is_stuck => Round::Paused,
+            false if is_done => Round::Done,
+            false => Round::Acted,
+        })
+    }
+
+    /// Carries actions out. What cannot be done to one note or file now keeps no other waiting; gives
+    /// how many were done.
+    fn perform_all(
+        &mut self,
+        actions: &[Action],
+        status: &mut MirrorStatus,
+    ) -> Result<usize, RoundError> {
+        let (mut done, mut failed) = (0, BTreeSet::new());
+        for action in actions {
+            if self.ending.load(Ordering::Relaxed) {
+                break;
+            }
+            let note = action.note();
+            if note.is_some_and(|note| failed.contains(note)) {
+                continue;
+            }
+            match self.perform(action) {
+                Ok(()) => done += 1,
+                Err(error) if error.is_of_one() => {
+                    failed.extend(note.cloned());
+                    // Somebody was faster, of which the next plan knows.
+                    if matches!(error, RoundError::Notebook(NotebookError::Changed)) {
+                        done += 1;
+                    } else {
+                        tracing::warn!(%error, "mirroring");
+                        status.problem = Some(error.to_string());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Takes in what programs wrote into files when those had been replaced; `true` when there was some.
+    fn take_what_came_late(&mut self) -> Result<bool, RoundError> {
+        let mut found = false;
+        for late in self.replaced.written_late(&self.memory) {
+            let Some(now) = self.notebook.notes().get(&late.note).cloned() else { continue };
+            let changes = late.edit(&now, &self.notebook);
+            let mut version = now.version.clone();
+            if !changes.is_identity() {
+                version = self.notebook.edit(&late.note, &now.text, &changes)?;
+                found = true;
+                let mark = self.notebook.mark(&late.note, &changes);
+                if let Some(remembered) = self.memory.notes.get_mut(&late.note) {
+                    remembered.review = mark;
+                    self.unsaved.insert(late.note.clone());
+                }
+                self.show(&late.note);
+            }
+            self.replaced.taken(late, version);
+        }
+        Ok(found)
+    }
+
+    /// When to look at files again that were replaced.
+    pub(super) fn look_back_at(&self) -> Option<Instant> {
+        self.replaced.next()
+    }
+
+    /// Whether something was written into files when those had been replaced.
+    pub(super) fn looks_back(&mut self) -> bool {
+        self.replaced.look(Instant::now())
     }
 
     /// The notes whose files were read again; all, when a file is nobody's.
@@ -304,8 +393,8 @@ impl Worker {
         let notes = Notes { now, departed: &self.departed };
         let mut plan = plan(disk, notes, &self.memory, &self.notebook, options);
         let files = std::mem::take(&mut plan.left_alone).into_iter();
-        let links = self.folder.links().iter().map(|link| (link.clone(), LeftAlone::Link));
-        self.left_alone = files.map(|(path, why)| (path.to_string(), why)).chain(links).collect();
+        let others = self.folder.not_looked_at().map(|(path, why)| (path.clone(), why));
+        self.left_alone = files.map(|(path, why)| (path.to_string(), why)).chain(others).collect();
         (plan, true)
     }
 
@@ -375,7 +464,12 @@ impl Worker {
                 let before = self.memory.notes.get(note).cloned();
                 self.record(action, note, &self.now(note)?);
                 self.save_now()?;
-                let changed = self.folder.write(path, text, expected.as_ref())?;
+                let (changed, replaced) = self.folder.write(path, note, text, expected.as_ref())?;
+                let held = before.as_ref().zip(expected.as_ref());
+                let held = held.and_then(|(before, expected)| before.held(&expected.text));
+                if let (Some(replaced), Some(held)) = (replaced, held) {
+                    self.replaced.keep(note, replaced, held);
+                }
                 if expected.is_none() {
                     match (changed, before) {
                         (Changed::Done, _) => self.memory.written(note),
@@ -418,6 +512,14 @@ impl Worker {
             Action::Place { note, path, folders, is_trashed } => {
                 let folders = if *is_trashed { &[][..] } else { folders };
                 self.place(action, note, path, folders)
+            }
+            Action::Return { note, path, folders, ours } => {
+                // First the person's file is known to be the note's: our own is no other one's then.
+                self.place(action, note, path, folders)?;
+                if let Some((ours, expected)) = ours {
+                    self.folder.take_away(ours, note, expected)?;
+                }
+                Ok(())
             }
             Action::Trash { note } | Action::Forget { note } => {
                 if matches!(action, Action::Trash { .. }) {
@@ -559,14 +661,15 @@ impl Worker {
     }
 
     fn try_save(&mut self) -> Result<(), RoundError> {
-        for note in std::mem::take(&mut self.new_files) {
-            let remembered = self.memory.notes.get(&note).filter(|it| !it.is_deleted);
-            if let Some(remembered) = remembered {
-                self.folder.write_id(&remembered.path, &note)?;
-            }
-        }
         self.store.save(&self.unsaved, &self.memory)?;
         self.unsaved.clear();
+        while let Some(note) = self.new_files.last() {
+            let remembered = self.memory.notes.get(note).filter(|it| !it.is_deleted);
+            if let Some(remembered) = remembered {
+                self.folder.write_id(&remembered.path, note)?;
+            }
+            self.new_files.pop();
+        }
         Ok(())
     }
 }

@@ -65,7 +65,7 @@ impl Machine {
         for _ in 0..12 {
             let files = self.files.iter();
             let files = files.map(|(path, text)| (path.clone(), FileText::decode(text.as_bytes())));
-            let disk = Disk { files: files.collect(), ids: BTreeMap::new() };
+            let disk = Disk { files: files.collect(), ..Disk::default() };
             let now: BTreeMap<NoteId, NoteNow> =
                 self.notes.keys().map(|id| (id.clone(), self.now(id))).collect();
             let notes = Notes { now: &now, departed: &BTreeSet::new() };

@@ -30,13 +30,21 @@ pub(super) fn match_files(
     for (note, remembered) in &memory.notes {
         if free.remove(&remembered.path) {
             matched.files.insert(note.clone(), remembered.path.clone());
-        } else if !remembered.is_deleted && !remembered.is_awaited {
+        } else if !remembered.is_deleted
+            && !remembered.is_awaited
+            && !disk.is_closed(&remembered.path)
+        {
             missing.push(note);
         }
     }
+    let mut ids: BTreeMap<&NoteId, Vec<&FilePath>> = BTreeMap::new();
+    for path in &free {
+        if let Some(id) = disk.ids.get(*path) {
+            ids.entry(id).or_default().push(path);
+        }
+    }
     let by_id = |free: &BTreeSet<&FilePath>, note: &NoteId| {
-        let mut paths = disk.ids.iter().filter(|(path, id)| *id == note && free.contains(path));
-        paths.next().map(|(path, _)| path.clone())
+        ids.get(note)?.iter().find(|path| free.contains(**path)).map(|path| (*path).clone())
     };
     for note in missing {
         let path = by_id(&free, note).or_else(|| by_content(&free, disk, memory, note));
@@ -94,12 +102,13 @@ fn by_content(
 
 /// The free file where the note would be written, if it says what the note says.
 fn by_place(free: &BTreeSet<&FilePath>, disk: &Disk, now: &NoteNow) -> Option<FilePath> {
-    let folders: Vec<String> = now.folders.iter().map(|folder| safe_name(folder)).collect();
+    let names = |folders: &[String]| folders.iter().map(|it| safe_name(it)).collect::<Vec<_>>();
+    let folders = names(&now.folders);
     let fits = |path: &&&FilePath| {
         let says_it = matches!(disk.files.get(**path), Some(Ok(read)) if read.text == now.text);
         says_it
             && path.is_trash() == now.is_trashed
-            && (now.is_trashed || path.folders() == folders)
+            && (now.is_trashed || names(&path.folders()) == folders)
     };
     free.iter().find(fits).map(|path| (*path).clone())
 }

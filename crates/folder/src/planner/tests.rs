@@ -36,27 +36,11 @@ fn note(text: &str, title: &str, folders: &[&str]) -> NoteNow {
     }
 }
 
-fn note_of(action: &Action) -> Option<&NoteId> {
-    match action {
-        Action::Create { .. } => None,
-        Action::Edit { note, .. }
-        | Action::Unite { note, .. }
-        | Action::Anchor { note, .. }
-        | Action::Write { note, .. }
-        | Action::Rename { note, .. }
-        | Action::Adopt { note, .. }
-        | Action::Join { note, .. }
-        | Action::Place { note, .. }
-        | Action::Trash { note }
-        | Action::Forget { note } => Some(note),
-    }
-}
-
 impl World {
     fn disk(&self) -> Disk {
         let files = self.files.iter();
         let files = files.map(|(path, bytes)| (path.clone(), FileText::decode(bytes))).collect();
-        Disk { files, ids: BTreeMap::new() }
+        Disk { files, ..Disk::default() }
     }
 
     fn plan(&self) -> Plan {
@@ -75,7 +59,7 @@ impl World {
         for note in self.notes.keys().filter(|_| plan.too_many_gone.is_none()) {
             let (disk, some) = (self.disk(), BTreeSet::from([note.clone()]));
             let alone = plan_some(&disk, &self.notes, &self.memory, &NoHistory, &some);
-            let among = plan.actions.iter().filter(|action| note_of(action) == Some(note));
+            let among = plan.actions.iter().filter(|action| action.note() == Some(note));
             if let Some(alone) = alone {
                 assert_eq!(alone.iter().collect::<Vec<_>>(), among.collect::<Vec<_>>());
             }
@@ -122,7 +106,7 @@ impl World {
                 (now.folders, now.is_trashed) = (folders, path.is_trash());
                 self.add(&format!("new {}", self.next_note), now)
             }
-            other => note_of(other).unwrap().clone(),
+            other => other.note().unwrap().clone(),
         };
         match action {
             Action::Edit { changes, review, .. } => {
@@ -165,6 +149,11 @@ impl World {
                     now.folders.clone_from(folders);
                 }
             }
+            Action::Return { path, folders, .. } => {
+                let now = self.notes.get_mut(&id).unwrap();
+                now.is_trashed = path.is_trash();
+                now.folders.clone_from(folders);
+            }
             Action::Trash { .. } => self.notes.get_mut(&id).unwrap().is_trashed = true,
             Action::Join { .. } => panic!("no two notes are of one file here"),
             Action::Create { .. }
@@ -175,6 +164,11 @@ impl World {
         if !crash {
             let now = self.notes[&id].clone();
             self.memory.record(action, &id, &now);
+            if let Action::Return { ours: Some((ours, expected)), .. } = action
+                && holds(&self.files, ours, expected)
+            {
+                self.files.remove(ours);
+            }
         }
         true
     }

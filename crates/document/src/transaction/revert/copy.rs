@@ -4,9 +4,10 @@ use smallvec::SmallVec;
 
 use crate::{
     mark::Expand,
-    object::{Content, ObjId, ObjectIndex, Register, Source},
+    object::{Content, ObjId, ObjectIndex},
     op::{Action, Key},
     op_id::OpId,
+    register::{Register, Source},
     sequence::{Run, RunKind, SequenceId, TextUnit},
     transaction::{Transaction, WriteError},
     undo::Renewed,

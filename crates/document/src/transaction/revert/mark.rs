@@ -6,8 +6,9 @@
 
 use crate::{
     mark::{ActiveMarks, Expand},
-    object::{ObjectIndex, Source},
+    object::ObjectIndex,
     op_id::OpId,
+    register::Source,
     sequence::RunKind,
     transaction::{Transaction, WriteError},
     undo::Renewed,

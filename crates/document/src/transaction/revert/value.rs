@@ -3,9 +3,10 @@
 use smallvec::SmallVec;
 
 use crate::{
-    object::{ObjectIndex, Register, RegisterOp},
+    object::ObjectIndex,
     op::{Action, Key, Op, RawValue},
     op_id::OpId,
+    register::{Register, RegisterOp},
     sequence::{RunKind, TextUnit},
     transaction::{Transaction, WriteError, delete_op},
     undo::Renewed,
