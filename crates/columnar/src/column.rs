@@ -192,6 +192,23 @@ impl Columns {
         Ok(columns)
     }
 
+    /// Reads over a list of columns and their data, which follows it. What the list says of each column but
+    /// its length is not looked at.
+    ///
+    /// # Errors
+    /// For numbers that cannot be read, and when there are fewer bytes than the columns claim.
+    #[inline]
+    pub fn skip(reader: &mut Reader<'_>) -> Result<(), ColumnsError> {
+        let count = reader.u64()?;
+        let mut data_len = 0usize;
+        for _ in 0..count {
+            reader.u32()?;
+            data_len = data_len.checked_add(reader.length()?).ok_or(ColumnsError::TooLong)?;
+        }
+        reader.take(data_len)?;
+        Ok(())
+    }
+
     /// Appends a column; columns must come in order. The length is that of the data as stored.
     /// `None`, without effect, if the sum of the lengths overflows.
     #[inline]

@@ -76,11 +76,16 @@ pub(crate) struct Actors {
 impl Actors {
     /// The number of an actor, giving it one if it is new.
     pub(crate) fn intern(&mut self, id: &ActorId) -> u32 {
+        self.intern_bytes(id.as_bytes())
+    }
+
+    /// As [`intern`](Self::intern), of the actor's bytes where they lie.
+    pub(crate) fn intern_bytes(&mut self, id: &[u8]) -> u32 {
         match self.search(id) {
             Ok(at) => self.sorted[at],
             Err(at) => {
                 let index = self.ids.len() as u32;
-                self.ids.push(id.clone());
+                self.ids.push(ActorId::new(id));
                 self.sorted.insert(at, index);
                 self.ranks.push(0);
                 for (rank, actor) in self.sorted.iter().enumerate().skip(at) {
@@ -92,7 +97,7 @@ impl Actors {
     }
 
     /// The number of an actor that the document has met.
-    pub(crate) fn find(&self, id: &ActorId) -> Option<u32> {
+    pub(crate) fn find(&self, id: &[u8]) -> Option<u32> {
         self.search(id).ok().map(|at| self.sorted[at])
     }
 
@@ -122,8 +127,8 @@ impl Actors {
         u64::from(id.counter) << 31 | u64::from(rank)
     }
 
-    fn search(&self, id: &ActorId) -> Result<usize, usize> {
-        self.sorted.binary_search_by(|index| self.ids[*index as usize].cmp(id))
+    fn search(&self, id: &[u8]) -> Result<usize, usize> {
+        self.sorted.binary_search_by(|index| self.ids[*index as usize].as_bytes().cmp(id))
     }
 }
 

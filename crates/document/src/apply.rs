@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 
 use crate::{
-    actor::ActorId,
     change::{Change, ReadChange},
     change_graph::{ChangeIndex, NewChange},
     change_hash::ChangeHash,
@@ -110,7 +109,9 @@ impl Document {
         let mut ready: SmallVec<[Change; 1]> = smallvec::smallvec![change];
         while let Some(change) = ready.pop() {
             let hash = change.hash();
-            if self.is_known(change.actor(), change.seq(), hash) || self.is_refused(&hash) {
+            if self.is_known(change.actor().as_bytes(), change.seq(), hash)
+                || self.is_refused(&hash)
+            {
                 continue;
             }
             if let Some(missing) = change.deps().iter().find(|dep| !self.has_change(dep)) {
@@ -149,7 +150,7 @@ impl Document {
         let Some(mut deps) = deps else { return self.apply_one(change.into_change(), log) };
         deps.sort_unstable();
         let actors: SmallVec<[u32; 4]> =
-            change.local_actors().map(|id| self.set.actors.intern(id)).collect();
+            change.local_actors().map(|id| self.set.actors.intern_bytes(id)).collect();
         let incoming = Incoming {
             hash: change.hash,
             deps,
@@ -189,7 +190,7 @@ impl Document {
 
     /// Whether the change is in the document. An actor's changes are numbered, so that this needs
     /// no look at all hashes.
-    fn is_known(&self, actor: &ActorId, seq: u64, hash: ChangeHash) -> bool {
+    fn is_known(&self, actor: &[u8], seq: u64, hash: ChangeHash) -> bool {
         let Some(actor) = self.set.actors.find(actor) else { return false };
         let known = u32::try_from(seq).ok().and_then(|seq| self.graph.by_seq(actor, seq));
         known.is_some_and(|known| self.hash_of(known) == hash)

@@ -156,7 +156,7 @@ impl Change {
             Chunk::read(encoder.chunk(), 0).expect("invariant: what was encoded is a chunk");
         let header = Header::read(chunk.bytes, chunk.bytes.len() - chunk.body.len())
             .expect("invariant: what was encoded can be read");
-        Self::new(chunk.bytes.into(), hash, header, encoder.op_count())
+        Self::new(chunk.bytes, hash, &header, encoder.op_count())
     }
 
     /// The hash, which names the change.
@@ -255,22 +255,20 @@ impl Change {
         decoder.map_or(OpRuns::One(None), |decoder| OpRuns::Many(Box::new(decoder)))
     }
 
-    fn new(bytes: Box<[u8]>, hash: ChangeHash, header: Header, op_count: u32) -> Self {
-        let Header { deps, actor, others, seq, start_op, time, message, columns, extra, .. } =
-            header;
+    fn new(bytes: &[u8], hash: ChangeHash, header: &Header<'_>, op_count: u32) -> Self {
         Self(Arc::new(Contents {
-            bytes,
+            bytes: bytes.into(),
             hash,
-            deps,
-            actor,
-            others,
-            seq,
-            start_op,
+            deps: header.deps.clone(),
+            actor: ActorId::new(header.actor),
+            others: header.others.iter().copied().map(ActorId::new).collect(),
+            seq: header.seq,
+            start_op: header.start_op,
             op_count,
-            time,
-            message,
-            columns,
-            extra,
+            time: header.time,
+            message: header.message.clone(),
+            columns: header.columns,
+            extra: header.extra,
         }))
     }
 }
@@ -344,7 +342,7 @@ impl ChangeParser {
         let header_len = Chunk::read(&bytes, 0).map(|chunk| bytes.len() - chunk.body.len())?;
         let header = Header::read(&bytes, header_len)?;
         let op_count = self.check_ops(&bytes, &header, budget, |_| {})?;
-        Ok(Change::new(bytes, hash, header, op_count))
+        Ok(Change::new(&bytes, hash, &header, op_count))
     }
 
     /// Reads a change chunk that is not deflated where it lies, and gives out its runs of
@@ -377,14 +375,14 @@ impl ChangeParser {
         let chunk = Chunk::read(encoder.chunk(), 0)?;
         let header = Header::read(chunk.bytes, chunk.bytes.len() - chunk.body.len())?;
         let op_count = self.check_ops(chunk.bytes, &header, &mut Budget::unlimited(), |_| {})?;
-        Ok(Change::new(chunk.bytes.into(), hash, header, op_count))
+        Ok(Change::new(chunk.bytes, hash, &header, op_count))
     }
 
     /// Decodes all operations, encodes them again and compares. Returns how many there are.
     fn check_ops<'b>(
         &mut self,
         bytes: &'b [u8],
-        header: &Header,
+        header: &Header<'_>,
         budget: &mut Budget,
         mut give: impl FnMut(OpRun<'b>),
     ) -> Result<u32, ChangeError> {
@@ -406,11 +404,12 @@ impl ChangeParser {
             };
             (id.counter, rank)
         };
-        let data = &bytes[header.data.clone()];
+        let mut reader = Reader::new(&bytes[header.columns..header.extra]);
+        let list = Columns::parse(&mut reader, ColumnLayout::Change)?;
         let start = u64::from(header.start_op);
-        let list = &header.column_list;
-        let mut decoder = OpDecoder::new(list, data, header.start_op, actors, budget.runs)
-            .map_err(|error| ChangeError::Op { index: 0, error })?;
+        let mut decoder =
+            OpDecoder::new(&list, reader.rest(), header.start_op, actors, budget.runs)
+                .map_err(|error| ChangeError::Op { index: 0, error })?;
         self.ops.clear();
         self.referred.clear();
         self.referred.resize(actors, false);
@@ -472,26 +471,27 @@ pub(crate) fn whole(
 pub(crate) struct ReadChange<'c> {
     bytes: &'c [u8],
     pub(crate) hash: ChangeHash,
-    header: Header,
+    header: Header<'c>,
     op_count: u32,
 }
 
 impl<'c> ReadChange<'c> {
     pub(crate) fn into_change(self) -> Change {
-        Change::new(self.bytes.into(), self.hash, self.header, self.op_count)
+        Change::new(self.bytes, self.hash, &self.header, self.op_count)
     }
 
     pub(crate) fn deps(&self) -> &[ChangeHash] {
         &self.header.deps
     }
 
-    pub(crate) fn actor(&self) -> &ActorId {
-        &self.header.actor
+    /// The bytes of the author's id.
+    pub(crate) fn actor(&self) -> &'c [u8] {
+        self.header.actor
     }
 
-    /// The actors by their numbers in the change, the author first.
-    pub(crate) fn local_actors(&self) -> impl Iterator<Item = &ActorId> {
-        std::iter::once(&self.header.actor).chain(&self.header.others)
+    /// The bytes of the actors' ids by their numbers in the change, the author first.
+    pub(crate) fn local_actors(&self) -> impl Iterator<Item = &'c [u8]> {
+        std::iter::once(self.header.actor).chain(self.header.others.iter().copied())
     }
 
     pub(crate) fn seq(&self) -> u64 {
@@ -530,30 +530,30 @@ fn refers_to_all(run: &OpRun<'_>, actors: usize) -> bool {
     })
 }
 
-/// What stands in front of the operations, checked.
-struct Header {
+/// What stands in front of the operations, checked, and where they stand.
+struct Header<'b> {
     deps: SmallVec<[ChangeHash; 1]>,
-    actor: ActorId,
-    others: Box<[ActorId]>,
+    actor: &'b [u8],
+    others: SmallVec<[&'b [u8]; 2]>,
     seq: u64,
     start_op: u32,
     time: i64,
     message: Range<usize>,
+    /// Where the list of columns begins.
     columns: usize,
-    column_list: Columns,
-    data: Range<usize>,
+    /// Where the columns' data ends.
     extra: usize,
 }
 
-impl Header {
+impl<'b> Header<'b> {
     /// Reads the change whose body starts at `body` in `bytes`.
-    fn read(bytes: &[u8], body: usize) -> Result<Self, ChangeError> {
+    fn read(bytes: &'b [u8], body: usize) -> Result<Self, ChangeError> {
         let mut reader = Reader::new(&bytes[body..]);
         let deps = read_hashes(&mut reader)?;
         if !deps.is_sorted_by(|a, b| a < b) {
             return Err(ChangeError::UnsortedDeps);
         }
-        let actor = ActorId::new(reader.prefixed()?);
+        let actor = reader.prefixed()?;
         let seq = reader.u64()?;
         let start_op = reader.u32()?;
         if seq == 0 || start_op == 0 {
@@ -568,23 +568,9 @@ impl Header {
             return Err(ChangeError::UnsortedActors);
         }
         let columns = body + reader.offset();
-        let column_list = Columns::parse(&mut reader, ColumnLayout::Change)?;
-        let data = body + reader.offset();
-        column_list.take_data(&mut reader)?;
+        Columns::skip(&mut reader)?;
         let extra = body + reader.offset();
-        Ok(Self {
-            deps,
-            actor,
-            others: others.into(),
-            seq,
-            start_op,
-            time,
-            message,
-            columns,
-            column_list,
-            data: data..extra,
-            extra,
-        })
+        Ok(Self { deps, actor, others, seq, start_op, time, message, columns, extra })
     }
 }
 
@@ -601,11 +587,13 @@ pub(crate) fn read_hashes(
 }
 
 /// Reads a count and that many actor ids. The list grows with what is there, whatever the count says.
-pub(crate) fn read_actors(reader: &mut Reader<'_>) -> Result<Vec<ActorId>, DecodeError> {
+pub(crate) fn read_actors<'b>(
+    reader: &mut Reader<'b>,
+) -> Result<SmallVec<[&'b [u8]; 2]>, DecodeError> {
     let count = reader.u64()?;
-    let mut actors = Vec::new();
+    let mut actors = SmallVec::new();
     for _ in 0..count {
-        actors.push(ActorId::new(reader.prefixed()?));
+        actors.push(reader.prefixed()?);
     }
     Ok(actors)
 }

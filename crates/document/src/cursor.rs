@@ -104,7 +104,7 @@ impl View<'_> {
             Cursor::End => return Ok(self.length(object, unit)?),
             Cursor::Element { counter, actor, side } => (*counter, actor, *side),
         };
-        let actor = self.set.actors.find(actor).ok_or(CursorError::UnknownElement)?;
+        let actor = self.set.actors.find(actor.as_bytes()).ok_or(CursorError::UnknownElement)?;
         let op = OpId::new(counter, actor);
         let mut element = self
             .element_of(op)

@@ -381,7 +381,7 @@ mod tests {
                     1 => *doc = Document::load(&doc.save(), LoadOptions::default()).unwrap(),
                     2 => doc.discard_draft(),
                     3 => {
-                        drop(doc.commit_draft(&ActorId::new(&[at as u8]), CommitOptions::default()))
+                        doc.commit_draft(&ActorId::new(&[at as u8]), CommitOptions::default());
                     }
                     4 => {
                         let mut transaction = doc.draft_transaction();
@@ -458,7 +458,7 @@ mod tests {
             assert_eq!(view.get_all(ObjId::ROOT, "n").unwrap().len(), 2);
             let counter = view.get(ObjId::ROOT, "counter").unwrap().unwrap();
             assert_eq!(counter, Value::Scalar(ScalarValue::Counter(TIMES)));
-            let actor = doc.set.actors.find(&author).unwrap();
+            let actor = doc.set.actors.find(author.as_bytes()).unwrap();
             // As when its last operation did not fit.
             doc.set.truncate(actor, 4);
             let counter = doc.view().get(list, 0usize).unwrap().unwrap();

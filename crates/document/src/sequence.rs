@@ -8,7 +8,7 @@ mod tree;
 pub(crate) use run::{Removal, Run, RunKind, joined_step};
 pub use summary::TextUnit;
 pub(crate) use summary::{Measure, Summary};
-pub(crate) use tree::{Place, SequenceId, Sequences};
+pub(crate) use tree::{Filling, Place, SequenceId, Sequences};
 
 #[cfg(test)]
 mod tests;

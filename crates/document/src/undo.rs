@@ -229,7 +229,7 @@ impl UndoHistory {
         let mut actors = Vec::new();
         for _ in 0..reader.u64().ok()? {
             // An actor whose change was lost is no obstacle unless a step needs it.
-            actors.push(doc.set.actors.find(&ActorId::new(reader.prefixed().ok()?)));
+            actors.push(doc.set.actors.find(reader.prefixed().ok()?));
         }
         let read_id = |reader: &mut Reader<'_>| -> Option<OpId> {
             let actor = usize::try_from(reader.u64().ok()?).ok()?;

@@ -388,7 +388,7 @@ impl<'a> View<'a> {
             return Some(ObjId::ROOT);
         }
         let (counter, actor) = text.split_once('@')?;
-        let actor = self.set.actors.find(&ActorId::from_hex(actor).ok()?)?;
+        let actor = self.set.actors.find(ActorId::from_hex(actor).ok()?.as_bytes())?;
         let id = OpId::new(counter.parse().ok()?, actor);
         self.set.objects.find(id).map(|_| ObjId(id))
     }

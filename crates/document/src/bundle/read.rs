@@ -9,7 +9,7 @@ use rejoin_columnar::{
 
 use super::changes;
 use crate::{
-    actor::{ActorId, Actors},
+    actor::Actors,
     budget::Budget,
     change::{
         Change, ChangeEncoder, ChangeError, ChangeHeader, ChangeParser, OpDecoder, OpError,
@@ -375,12 +375,12 @@ fn build(
     rows: &[ChangeRow<'_>],
     ops: &Operations<'_>,
     external: &[ChangeHash],
-    actor_ids: &[ActorId],
+    actor_ids: &[&[u8]],
 ) -> Result<Vec<Change>, BundleError> {
     let mut actors = Actors::default();
-    actor_ids.iter().for_each(|id| {
-        actors.intern(id);
-    });
+    for id in actor_ids {
+        actors.intern_bytes(id);
+    }
     let mut encoder = ChangeEncoder::default();
     let mut parser = ChangeParser::default();
     let mut built: Vec<Change> = Vec::with_capacity(rows.len());

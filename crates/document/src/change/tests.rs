@@ -50,7 +50,7 @@ fn round_trip(header: &ChangeHeader<'_>, actors: &Actors, runs: &[OpRun<'_>]) ->
 
 fn globally_numbered<'a>(change: &'a Change, actors: &Actors) -> Vec<OpRun<'a>> {
     let numbers: Vec<u32> =
-        change.local_actors().map(|actor| actors.find(actor).unwrap()).collect();
+        change.local_actors().map(|actor| actors.find(actor.as_bytes()).unwrap()).collect();
     let global = |id: OpId| {
         if id.is_zero() { id } else { OpId::new(id.counter, numbers[id.actor as usize]) }
     };

@@ -13,8 +13,11 @@ use crate::{
     op_log::{LogRun, LoggedOps},
     op_set::{OpSet, text_widths},
     register::{Register, RegisterOp, Source},
-    sequence::{Removal, Run, RunKind},
+    sequence::{Filling, Removal, Run, RunKind},
 };
+
+/// How many runs are read before they are put in their places.
+const MANY_RUNS: usize = if cfg!(test) { 4 } else { 256 };
 
 /// Fills an empty set with operations in the order of a document chunk.
 pub(super) struct Builder<'s> {
@@ -23,8 +26,9 @@ pub(super) struct Builder<'s> {
     /// The leaf of each run.
     places: Vec<(u32, u32, u32)>,
     object: ObjectIndex,
-    /// The runs of the sequence being read.
+    /// The latest runs of the sequence being read, and the others.
     runs: Vec<Run>,
+    filling: Option<Filling>,
     order: OrderCheck,
     /// The key or element of which operations are being read.
     group: Option<Group>,
@@ -52,7 +56,8 @@ impl<'s> Builder<'s> {
             logs,
             places: Vec::with_capacity(likely_runs),
             object: ObjectIndex::ROOT,
-            runs: Vec::with_capacity(likely_runs),
+            runs: Vec::with_capacity(likely_runs.min(MANY_RUNS)),
+            filling: None,
             order: OrderCheck::default(),
             group: None,
             mark_begins: Vec::new(),
@@ -128,7 +133,7 @@ impl<'s> Builder<'s> {
         let what =
             LoggedOps::Insert { after: row.after, text: source, bytes: utf8, count: row.count };
         self.log(row.id, what);
-        self.runs.push(run);
+        self.push_run(run);
         Ok(())
     }
 
@@ -247,11 +252,10 @@ impl<'s> Builder<'s> {
         self.finish_group();
         self.mark_begins.clear();
         self.order = OrderCheck::default();
-        let Some(sequence) = self.set.sequence(self.object) else { return };
-        let mut runs = std::mem::take(&mut self.runs);
-        self.log_deletions(&runs);
-        self.set.sequences.fill(sequence, runs.drain(..), &mut self.places);
-        self.runs = runs;
+        self.place_runs();
+        if let Some(filling) = self.filling.take() {
+            self.set.sequences.end_fill(filling);
+        }
     }
 
     /// Logs the deletions of characters, which have no rows of their own.
@@ -337,9 +341,29 @@ impl<'s> Builder<'s> {
                     utf16: 0,
                     kind: RunKind::Special { visible: true },
                 };
-                self.runs.push(self.set.special_run(&run, number));
+                self.push_run(self.set.special_run(&run, number));
             }
         }
+    }
+
+    /// Adds a run of the sequence. The last one may still be cut, all others go where they belong.
+    fn push_run(&mut self, run: Run) {
+        if self.runs.len() >= MANY_RUNS {
+            self.place_runs();
+        }
+        self.runs.push(run);
+    }
+
+    fn place_runs(&mut self) {
+        let Some(sequence) = self.set.sequence(self.object) else { return };
+        let runs = std::mem::take(&mut self.runs);
+        self.log_deletions(&runs);
+        let filling = self.filling.take();
+        let mut filling = filling.unwrap_or_else(|| self.set.sequences.begin_fill(sequence));
+        self.set.sequences.fill(&mut filling, runs.iter().copied(), &mut self.places);
+        self.filling = Some(filling);
+        self.runs = runs;
+        self.runs.clear();
     }
 }
 

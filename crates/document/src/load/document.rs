@@ -108,6 +108,8 @@ pub(super) fn read(
     let mut rows = Rows::new(&op_columns, actors.len());
     // A run takes two bytes of this column or more, unless many are alike.
     let likely_runs = (op_columns.get(ops::ID_COUNTER).len() / 2).min(MAX_LIKELY_RUNS);
+    // Most of the values are text.
+    doc.set.log.text.reserve(op_columns.get(ops::VALUE).len());
     let mut builder = Builder::new(&mut doc.set, likely_runs);
     while let Some(row) = rows.next()? {
         builder.add(row)?;

@@ -1,14 +1,21 @@
 //! From the id of an element to the leaf that holds it.
 
 /// For each actor, which counters lie in which leaf.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ElementIndex {
+    actors: Vec<Entries>,
+    draft: Entries,
+}
+
+/// Which counters of an actor lie in which leaf.
 ///
 /// An entry speaks for its counter and all following up to the next entry, so that a leaf's worth of
 /// typing is one entry. Counters that are no elements may be spoken for as well; the leaf then does
 /// not hold them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ElementIndex {
-    actors: Vec<Vec<Entry>>,
-    draft: Vec<Entry>,
+struct Entries {
+    /// In ascending order and never empty; cut up so that little moves when one comes between.
+    parts: Vec<Vec<Entry>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +27,18 @@ struct Entry {
 /// The leaf of counters that no leaf holds.
 const NOWHERE: u32 = u32::MAX;
 
+/// How many entries a part may have.
+const MAX_PART: usize = if cfg!(test) { 4 } else { 256 };
+
 impl ElementIndex {
     /// The leaf that may hold the element.
     #[inline]
     pub(crate) fn get(&self, actor: u32, counter: u32) -> Option<u32> {
-        let entries = self.entries(actor)?;
-        let at = match entries.last() {
-            Some(last) if last.counter <= counter => entries.len(),
-            _ => entries.partition_point(|entry| entry.counter <= counter),
+        let entries = match actor {
+            u32::MAX => &self.draft,
+            actor => self.actors.get(actor as usize)?,
         };
-        let leaf = entries.get(at.checked_sub(1)?)?.leaf;
-        (leaf != NOWHERE).then_some(leaf)
+        entries.get(counter).filter(|leaf| *leaf != NOWHERE)
     }
 
     /// Says that the counters from `counter` on lie in `leaf`; no element of the actor has a
@@ -62,40 +70,17 @@ impl ElementIndex {
                     entries.push(Entry { counter: end, leaf: before });
                 }
             }
-            Some(_) => Self::set_within(entries, counter, count, leaf),
+            Some(_) => entries.set_within(counter, count, leaf),
         }
     }
 
-    fn set_within(entries: &mut Vec<Entry>, counter: u32, count: u32, leaf: u32) {
-        let from = entries.partition_point(|entry| entry.counter < counter);
-        let end = counter.saturating_add(count);
-        let to = from + entries[from..].partition_point(|entry| entry.counter <= end);
-        // The entry that speaks for `end` now, if one does not begin there.
-        let after = entries[..to].last().map_or(NOWHERE, |entry| entry.leaf);
-        let before = from.checked_sub(1).map(|at| entries[at].leaf);
-        let mut new = [Entry { counter, leaf }; 2];
-        let mut len = 0;
-        if before != Some(leaf) {
-            len = 1;
-        }
-        if after != leaf && end != u32::MAX {
-            new[len] = Entry { counter: end, leaf: after };
-            len += 1;
-        }
-        entries.splice(from..to, new[..len].iter().copied());
-    }
-
-    fn entries(&self, actor: u32) -> Option<&Vec<Entry>> {
-        if actor == u32::MAX { Some(&self.draft) } else { self.actors.get(actor as usize) }
-    }
-
-    fn entries_mut(&mut self, actor: u32) -> &mut Vec<Entry> {
+    fn entries_mut(&mut self, actor: u32) -> &mut Entries {
         if actor == u32::MAX {
             return &mut self.draft;
         }
         let actor = actor as usize;
         if self.actors.len() <= actor {
-            self.actors.resize_with(actor + 1, Vec::new);
+            self.actors.resize_with(actor + 1, Entries::default);
         }
         &mut self.actors[actor]
     }
@@ -114,6 +99,84 @@ impl ElementIndex {
     }
 }
 
+impl Entries {
+    #[inline]
+    fn last(&self) -> Option<&Entry> {
+        self.parts.last()?.last()
+    }
+
+    fn pop(&mut self) {
+        if let Some(part) = self.parts.last_mut() {
+            part.pop();
+            if part.is_empty() {
+                self.parts.pop();
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, entry: Entry) {
+        match self.parts.last_mut() {
+            Some(part) if part.len() < MAX_PART => part.push(entry),
+            _ => self.parts.push(vec![entry]),
+        }
+    }
+
+    /// The leaf of the last entry that does not come after a counter.
+    #[inline]
+    fn get(&self, counter: u32) -> Option<u32> {
+        let last = self.last()?;
+        if last.counter <= counter {
+            return Some(last.leaf);
+        }
+        let part = self.parts.partition_point(|part| part[0].counter <= counter).checked_sub(1)?;
+        let part = &self.parts[part];
+        let at = part.partition_point(|entry| entry.counter <= counter);
+        Some(part[at - 1].leaf)
+    }
+
+    /// As [`ElementIndex::set`], where there are entries that come later.
+    fn set_within(&mut self, counter: u32, count: u32, leaf: u32) {
+        let end = counter.saturating_add(count);
+        // What speaks for `end` and the counter before ours now.
+        let after = self.get(end).unwrap_or(NOWHERE);
+        let before = counter.checked_sub(1).and_then(|before| self.get(before));
+        let mut new = [Entry { counter, leaf }; 2];
+        let mut len = 0;
+        if before != Some(leaf) {
+            len = 1;
+        }
+        if after != leaf && end != u32::MAX {
+            new[len] = Entry { counter: end, leaf: after };
+            len += 1;
+        }
+        // Into the part that holds the entry before ours, or the first.
+        let of = |counter: u32, parts: &[Vec<Entry>]| {
+            parts.partition_point(|part| part[0].counter < counter).saturating_sub(1)
+        };
+        let part = of(counter, &self.parts);
+        let from = self.parts[part].partition_point(|entry| entry.counter < counter);
+        // What comes up to `end` makes room, in this part and those behind it.
+        let next = part + 1;
+        let emptied = self.parts[next..]
+            .partition_point(|part| part.last().is_some_and(|last| last.counter <= end));
+        self.parts.drain(next..next + emptied);
+        if let Some(behind) = self.parts.get_mut(next) {
+            let gone = behind.partition_point(|entry| entry.counter <= end);
+            behind.drain(..gone);
+        }
+        let part = &mut self.parts[part];
+        let to = from + part[from..].partition_point(|entry| entry.counter <= end);
+        part.splice(from..to, new[..len].iter().copied());
+        if part.len() > MAX_PART {
+            let behind = part.split_off(part.len() / 2);
+            self.parts.insert(next, behind);
+        } else if part.is_empty() {
+            self.parts.remove(next - 1);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +191,7 @@ mod tests {
         for _ in 0..200 {
             let mut index = ElementIndex::default();
             let mut plain = vec![None; 64];
-            for _ in 0..30 {
+            for _ in 0..60 {
                 let (counter, leaf) = (random(56), random(5));
                 let count = 1 + random(8);
                 index.set(0, counter, count, leaf);
@@ -138,6 +201,9 @@ mod tests {
                         assert_eq!(index.get(0, counter as u32), *leaf);
                     }
                 }
+                let parts = &index.actors[0].parts;
+                assert!(parts.iter().all(|part| (1..=MAX_PART + 1).contains(&part.len())));
+                assert!(parts.iter().flatten().is_sorted_by(|a, b| a.counter < b.counter));
             }
         }
     }

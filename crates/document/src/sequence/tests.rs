@@ -211,7 +211,9 @@ fn filling_makes_the_tree_that_inserting_makes() {
     trees.create();
     let sequence = trees.create();
     let mut places = Vec::new();
-    trees.fill(sequence, runs, &mut places);
+    let mut filling = trees.begin_fill(sequence);
+    trees.fill(&mut filling, runs, &mut places);
+    trees.end_fill(filling);
     trees.index.fill(places);
     world.trees = trees;
     world.sequence = sequence;

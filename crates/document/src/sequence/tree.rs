@@ -51,6 +51,17 @@ pub(crate) struct Sequences {
     looked_at: Option<LookedAt>,
 }
 
+/// A sequence that is being filled.
+#[derive(Debug)]
+pub(crate) struct Filling {
+    sequence: SequenceId,
+    /// The last leaf, and the widths of what is in it.
+    leaf: u32,
+    summary: Summary,
+    /// The leaves before it.
+    full: Vec<Child>,
+}
+
 /// The leaf that was written to last: people go on where they are.
 #[derive(Debug, Clone, Copy)]
 struct LookedAt {
@@ -460,37 +471,46 @@ impl Sequences {
         self.splice(place.leaf, place.run, 1, &parts[..len], None);
     }
 
-    /// Fills an empty sequence with runs in document order, and says where they lie.
+    /// Begins to fill an empty sequence with runs in order, none of which continues the one before.
+    pub(crate) fn begin_fill(&self, sequence: SequenceId) -> Filling {
+        let root = &self.roots[sequence.0 as usize];
+        debug_assert!(root.height == 0 && self.leaves[root.first_leaf as usize].runs.is_empty());
+        let (leaf, summary) = (root.first_leaf, Summary::default());
+        Filling { sequence, leaf, summary, full: Vec::new() }
+    }
+
+    /// Appends runs. The index is left to be filled with `places`, to which the actor, counter and leaf
+    /// of each run are added.
     pub(crate) fn fill(
         &mut self,
-        sequence: SequenceId,
+        filling: &mut Filling,
         runs: impl IntoIterator<Item = Run>,
         places: &mut Vec<(u32, u32, u32)>,
     ) {
-        let root = &self.roots[sequence.0 as usize];
-        let mut leaf = root.first_leaf;
-        debug_assert!(root.height == 0 && self.leaves[leaf as usize].runs.is_empty());
-        let mut level: Vec<Child> = Vec::new();
-        let mut summary = Summary::default();
         for run in runs {
             // Three quarters full, so that the first edits do not split every leaf.
-            if self.leaves[leaf as usize].runs.len() >= MAX_RUNS * 3 / 4 {
-                level.push(Child { node: leaf, summary });
-                summary = Summary::default();
+            if self.leaves[filling.leaf as usize].runs.len() >= MAX_RUNS * 3 / 4 {
+                filling.full.push(Child { node: filling.leaf, summary: filling.summary });
+                filling.summary = Summary::default();
                 let next = self.leaves.len() as u32;
-                self.leaves[leaf as usize].next = next;
+                self.leaves[filling.leaf as usize].next = next;
                 self.leaves.push(Leaf {
                     parent: NONE,
-                    sequence: sequence.0,
+                    sequence: filling.sequence.0,
                     next: NONE,
                     runs: Vec::with_capacity(MAX_RUNS),
                 });
-                leaf = next;
+                filling.leaf = next;
             }
-            summary += run.summary();
-            places.push((run.id.actor, run.id.counter, leaf));
-            self.leaves[leaf as usize].runs.push(run);
+            filling.summary += run.summary();
+            places.push((run.id.actor, run.id.counter, filling.leaf));
+            self.leaves[filling.leaf as usize].runs.push(run);
         }
+    }
+
+    /// Puts the inner nodes over the leaves.
+    pub(crate) fn end_fill(&mut self, filling: Filling) {
+        let Filling { sequence, leaf, summary, full: mut level } = filling;
         level.push(Child { node: leaf, summary });
         let mut height = 0;
         while level.len() > 1 {
