@@ -535,3 +535,62 @@ async fn a_port_that_is_taken_is_said_to_the_first_page() {
     };
     assert!(events.iter().any(said), "{events:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_opened_by_its_link_shows_what_lies_in_it() {
+    let (her_folder, his_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (hers, _, session) = desk(her_folder.path()).await;
+    let (his, _, _) = desk(his_folder.path()).await;
+    let new = NewItem {
+        kind: ItemKind::Folder,
+        parent: session.library.home,
+        title: "Journeys".to_owned(),
+        text: None,
+    };
+    let journeys = hers.create(new).unwrap();
+    let (trip, _, _) = opened(&hers, &journeys, "# Trip\nby train").await;
+    let servers = vec![listening(&hers).await];
+    his.set_network(dialing(&servers, false)).await.unwrap();
+    let link = hers.link(&LinkTarget::Item { id: journeys.clone() }).unwrap();
+    let link = OpenLink { link, target: LinkKind::Item, parent: None };
+    assert_eq!(his.open_link(link).await.unwrap(), journeys);
+    until("the folder with its note", || {
+        let library = his.session(Box::new(drop)).library;
+        let folder = library.folders.into_iter().find(|folder| folder.id == journeys)?;
+        (folder.title == "Journeys" && folder.items == [trip.clone()]).then_some(())
+    })
+    .await;
+    until_shown(&his, &trip, "# Trip\nby train").await;
+    // What is written there goes both ways, and so does what is put there.
+    let (second, _, _) = opened(&his, &journeys, "# Return").await;
+    until("the note that he put there", || {
+        let library = hers.session(Box::new(drop)).library;
+        library.notes.iter().any(|note| note.id == second).then_some(())
+    })
+    .await;
+    until_shown(&hers, &second, "# Return").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switching_between_modes_loses_no_edit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let (id, opened, _) = opened(&desk, &session.library.home, "").await;
+    let mut version = opened.version;
+    let mut expected = String::new();
+    let modes = [Mode::Live, Mode::Batched, Mode::Hybrid, Mode::Batched, Mode::Live, Mode::Hybrid];
+    for (mode, letter) in modes.into_iter().zip(["a", "b", "c", "d", "e", "f"]) {
+        desk.set_mode(&id, mode).unwrap();
+        let reply = desk.push(&id, insertion(version, expected.len(), letter, expected.len()));
+        let PushReply::Accepted { version: next, .. } = reply.unwrap() else { panic!("{mode:?}") };
+        version = next;
+        expected.push_str(letter);
+        let waits = desk.draft_state(&desk.lock(), &id).is_some();
+        assert_eq!(waits, mode == Mode::Batched, "{mode:?}");
+    }
+    assert_eq!(text(&desk, &id).await, expected);
+    let handle = desk.lock().handle(&id).unwrap();
+    let shared = handle
+        .read(|document| rejoin_notes::note::Note::text_at(document, document.heads()).unwrap());
+    assert_eq!(shared.unwrap(), expected, "nothing is left in a draft");
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -159,8 +159,25 @@ impl Person {
         self.home().join("app.log")
     }
 
+    /// Runs the app a second time while one runs, and waits until the second has ended or says in its window
+    /// that the notes are open elsewhere. Which of the two depends on whether the system lets the first be told.
+    ///
+    /// # Errors
+    ///
+    /// When it opens the notes a second time.
+    pub fn opens_no_second(&self, second: &mut Command) -> Result<()> {
+        let log = self.home().join("second.log");
+        let mut second = Running::start(
+            second.env("REJOIN_LOG", "info").stderr(fs::File::create(&log)?).stdout(Stdio::null()),
+        )?;
+        until("the second to give up", Patience::default(), || {
+            let said = fs::read_to_string(&log)?.contains("the notes could not be opened");
+            Ok((said || !second.is_running()).then_some(()))
+        })
+    }
+
     /// Each run of the tests has profiles of its own, so that a session bus sees no second instance.
-    fn profile(&self) -> String {
+    pub fn profile(&self) -> String {
         format!("test-{}-{}", std::process::id(), self.name)
     }
 }

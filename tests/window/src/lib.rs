@@ -23,7 +23,7 @@ pub use server::Server;
 pub use sources::Sources;
 pub use wait::{Patience, until};
 pub use webdriver::{
-    ARROW_LEFT, ARROW_RIGHT, CONTROL, ENTER, ESCAPE, Element, HOME, SHIFT, Session,
+    ARROW_LEFT, ARROW_RIGHT, BACKSPACE, CONTROL, ENTER, ESCAPE, Element, F10, HOME, SHIFT, Session,
 };
 
 /// Whether the tests of the real window are to run; says so when they are not.

@@ -16,6 +16,10 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub const ARROW_LEFT: char = '\u{E012}';
 /// The key with the arrow to the right.
 pub const ARROW_RIGHT: char = '\u{E014}';
+/// The key that deletes backwards.
+pub const BACKSPACE: char = '\u{E003}';
+/// The key F10, which with Shift asks for a menu.
+pub const F10: char = '\u{E03A}';
 /// The key Home.
 pub const HOME: char = '\u{E011}';
 /// The key Enter.
@@ -116,8 +120,14 @@ impl Session {
     ///
     /// When the web view does not answer.
     pub fn elements(&self, selector: &str) -> Result<Vec<Element>> {
-        let found =
-            self.post("elements", &json!({ "using": "css selector", "value": selector }))?;
+        let wanted = json!({ "using": "css selector", "value": selector });
+        // What was found may be gone before the driver has a name for it; the page is then searched again.
+        let found = until(&format!("{selector} to rest"), Patience::default(), || {
+            match self.post("elements", &wanted) {
+                Err(error) if error.to_string().starts_with("stale element reference") => Ok(None),
+                found => found.map(Some),
+            }
+        })?;
         let list = found.as_array().context("the driver returned no list")?;
         Ok(list
             .iter()

@@ -284,15 +284,16 @@ export class App {
       return;
     }
     if (isTrashed(this.library, id)) return this.offerRestore(id);
-    // The answer may have overtaken what it says of the list.
-    const end = Date.now() + listTime;
-    while (!this.isListed(id) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+    await this.listed(id);
     if (this.library.folders.has(id)) this.toast(strings.openLink.folder(this.titleOf(id)), "info", null);
     else await this.openNote(id);
   }
 
-  private isListed(id: ItemId): boolean {
-    return this.library.notes.has(id) || this.library.folders.has(id);
+  /** Waits until an item is in the list: an answer may have overtaken what it says of the list. */
+  private async listed(id: ItemId): Promise<void> {
+    const end = Date.now() + listTime;
+    const isListed = () => this.library.notes.has(id) || this.library.folders.has(id);
+    while (!isListed() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   // --- files ------------------------------------------------------------------------
@@ -383,6 +384,7 @@ export class App {
   async restore(item: ItemId): Promise<void> {
     await this.try(async () => {
       await this.backend.setTrashed(item, false);
+      await this.listed(item);
       if (this.library.notes.has(item)) await this.openNote(item);
     });
   }

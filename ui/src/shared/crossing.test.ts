@@ -172,6 +172,18 @@ describe("a link", () => {
     expect(app.note?.id).toBe("late");
   });
 
+  test("of what is put back opens it, although the answer overtook the list", async () => {
+    await start();
+    const { entry } = world.note("b");
+    await app.trash("b");
+    library({ removed: ["b"] });
+    app.backend.setTrashed = async () => {
+      setTimeout(() => library({ notes: [entry] }), 30);
+    };
+    await app.restore("b");
+    expect(app.note?.id).toBe("b");
+  });
+
   test("to a folder says that it is there", async () => {
     await start();
     app.backend.openLink = async () => "work";

@@ -200,6 +200,7 @@ export const strings = {
     messages: "Syncs sent / received",
     bytes: "Bytes sent / received",
     disk: "Size on disk",
+    perSecond: (size: string) => `${size}/s`,
     perCommit: "Bytes sent per commit",
     notices: "Earlier notices",
     backOnline: "Work online",

@@ -1,7 +1,7 @@
 //! Links, addresses and tokens, good and bad, as a person gives them.
 
 use anyhow::Result;
-use rejoin_window_tests::{CONTROL, ENTER, ESCAPE, Peer, Person, Server, wanted};
+use rejoin_window_tests::{CONTROL, ENTER, ESCAPE, F10, HOME, Peer, Person, SHIFT, Server, wanted};
 
 #[test]
 fn a_wrong_link_or_address_is_said_in_words_and_a_good_one_works() -> Result<()> {
@@ -63,6 +63,17 @@ fn a_wrong_link_or_address_is_said_in_words_and_a_good_one_works() -> Result<()>
     app.caret_to_end()?;
     app.type_text("From Ana")?;
     ben.text_when("Ana's words", |text| text == "# From Ben\nFrom Ana")?;
+    app.status_when("the server to have it", |status| status.contains("on 127.0.0.1"))?;
+
+    // Another note goes nowhere until its folder is told to.
+    app.new_note("Own words")?;
+    app.status_when("the note to be here only", |status| status.trim() == "On this computer only")?;
+    page.keys(".rows", &HOME.to_string())?;
+    page.chord(&[SHIFT], F10)?;
+    app.choose("Where it goes")?;
+    page.click("dialog fieldset input[type=checkbox]")?;
+    app.pictures("share-folder")?;
+    page.chord(&[], ESCAPE)?;
     app.status_when("the server to have it", |status| status.contains("on 127.0.0.1"))?;
 
     // The server goes: the panel says since when, and tries again when asked.

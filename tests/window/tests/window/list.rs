@@ -1,7 +1,7 @@
 //! The list of notes: moving by the mouse, throwing away for good, and names that are none.
 
 use anyhow::{Result, ensure};
-use rejoin_window_tests::{App, ENTER, Person, wanted};
+use rejoin_window_tests::{App, BACKSPACE, CONTROL, ENTER, Person, SHIFT, wanted};
 use serde_json::json;
 
 /// The name, twice, is no mistake: two folders may be called the same.
@@ -94,8 +94,16 @@ fn what_is_deleted_is_asked_for_and_what_cannot_be_is_said() -> Result<()> {
     app.shows(".toasts", "is in the trash")?;
     app.shows("#note", "No note is open")?;
     app.pictures("trashed")?;
+    page.click(".toasts .link-button")?;
+    app.shows(".bar .title", "Old list")?;
+    page.chord(&[CONTROL, SHIFT], BACKSPACE)?;
+    app.shows("#note", "No note is open")?;
     page.click("nav.list footer .foot")?;
     app.shows(".trash", "Old list")?;
+    page.click(".trash .link-button")?;
+    app.shows(".bar .title", "Old list")?;
+    page.chord(&[CONTROL, SHIFT], BACKSPACE)?;
+    app.shows("#note", "No note is open")?;
     page.click(".trash .danger")?;
     app.shows("dialog h2", "Delete “Old list")?;
     app.pictures("delete")?;

@@ -54,12 +54,12 @@ fn what_others_did_while_one_was_away_is_shown_and_dismissed() -> Result<()> {
     app.goes(".strip")?;
 
     // With the note open and offline: it is told on return, and is no less dismissed for being open.
-    app.set_offline(true, &server.address())?;
+    page.chord(&[CONTROL, SHIFT], 'O')?;
     app.status_when("the offline work", |status| status.contains("working offline"))?;
     app.caret_to_end()?;
     app.type_text("Ana brings the cake.")?;
     ben.type_after("in **May**", " or June")?;
-    app.set_offline(false, &server.address())?;
+    page.chord(&[CONTROL, SHIFT], 'O')?;
     app.text_when("the words of both", |text| {
         text.contains(" or June") && text.ends_with("Ana brings the cake.")
     })?;

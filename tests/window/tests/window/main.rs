@@ -2,6 +2,7 @@
 
 mod alone;
 mod apart;
+mod at_home;
 mod batched;
 mod composing;
 mod connecting;
@@ -15,4 +16,6 @@ mod opening;
 mod patchwork;
 mod server_gone;
 mod together;
+mod trust;
 mod views;
+mod writing;

@@ -5,7 +5,8 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use rejoin_window_tests::{
-    App, CONTROL, ENTER, ESCAPE, Peer, Person, SHIFT, SIZES, Server, root, saved, until, wanted,
+    App, BACKSPACE, CONTROL, ENTER, ESCAPE, Peer, Person, SHIFT, SIZES, Server, root, saved, until,
+    wanted,
 };
 use serde_json::json;
 
@@ -193,7 +194,7 @@ fn every_view_is_looked_at_and_can_be_used_by_everyone() -> Result<()> {
         let rows = app.page.text_of("nav.list")?;
         Ok(rows.contains("Old shopping list").then_some(()))
     })?;
-    app.page.chord(&[CONTROL, SHIFT], '\u{E003}')?;
+    app.page.chord(&[CONTROL, SHIFT], BACKSPACE)?;
     app.shows("nav.list .foot .count", "1")?;
     app.take_link(&trip)?;
     app.open_note(&trip)?;
