@@ -76,8 +76,12 @@ pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Optio
     if taken.from == taken.into || taken.into.draft > 0 || document.draft_len() > 0 {
         return None;
     }
+    // What this one was made upon says the same when it was taken back, and did nothing twice.
+    let is_before = |heads: &[ChangeHash]| heads.iter().all(|it| is_among(document, it, &[mine]));
     versions(document).find_map(|heads| {
-        let is_other = !is_among(document, &mine, &heads) && says(document, &heads, &held.text);
+        let is_other = !is_among(document, &mine, &heads)
+            && !is_before(&heads)
+            && says(document, &heads, &held.text);
         let loser = is_other.then(|| loser(document, mine, held, taken, &heads)).flatten()?;
         let changes = take_back(document, held, taken, &loser)?;
         Some(Twin { changes, is_shared: loser.is_shared })

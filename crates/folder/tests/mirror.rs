@@ -268,3 +268,26 @@ async fn a_note_that_another_machine_made_of_a_file_from_here_gets_no_second_fil
     assert!(!scene.root().join("Idea 2.md").exists());
     assert_eq!(fs::read_to_string(scene.root().join("Idea.md")).unwrap(), "# Idea\nwords\n");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_program_takes_back_takes_nothing_else_with_it() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("Trip", "# Trip\n");
+    scene.until_file("Trip.md", "# Trip\n").await;
+    scene.until_in_step().await;
+    let file = scene.root().join("Trip.md");
+    let kept = "# Trip\na paragraph\n";
+    for text in [kept, "# Trip\na paragraph\nand a line\n", kept] {
+        save_by_rename(&file, text);
+        scene.until_note(&note, text).await;
+        scene.until_in_step().await;
+    }
+    type_into(&note, 7, "by Ben\n");
+    let both = "# Trip\nby Ben\na paragraph\n";
+    scene.until_file("Trip.md", both).await;
+    scene.until_in_step().await;
+    scene.until_note(&note, both).await;
+    type_into(&note, 7, "and Cleo\n");
+    scene.until_file("Trip.md", "# Trip\nand Cleo\nby Ben\na paragraph\n").await;
+    scene.until_in_step().await;
+}
