@@ -568,4 +568,6 @@ fn free_path(now: &NoteNow, taken: &mut BTreeSet<String>) -> FilePath {
 #[cfg(test)]
 mod machines;
 #[cfg(test)]
+mod modes;
+#[cfg(test)]
 mod tests;

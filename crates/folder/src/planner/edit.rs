@@ -44,6 +44,11 @@ pub(crate) fn of_file(
     };
     let Base { held, is_newest, .. } = base;
     let mut made = ChangeSet::between(&held.text, read);
+    if !is_newest {
+        // A program that takes out more than it puts in looks like one with an old text. What it knew of
+        // that came since is not to be there twice.
+        made = without_known_lines(&held.text, read, &now.text).unwrap_or(made);
+    }
     if held.is_expected {
         // The other machine takes out one of two that are the same, as this one did.
         made = without_deletions(&made);
@@ -83,6 +88,32 @@ fn since(
 /// added, and nothing is removed.
 pub(crate) fn without_base(read: &str, now: &str) -> ChangeSet {
     without_deletions(&ChangeSet::between_lines(now, read))
+}
+
+/// The change from one text to another by whole lines, without new ones that `now` has as often as
+/// `read` does; none when there are no such.
+fn without_known_lines(held: &str, read: &str, now: &str) -> Option<ChangeSet> {
+    let count =
+        |text: &str, line: &str| text.split_inclusive('\n').filter(|it| *it == line).count();
+    let is_known = |line: &&str| !line.trim().is_empty() && count(now, line) >= count(read, line);
+    let changes = ChangeSet::between_lines(held, read);
+    let (mut found, mut sections) = (false, Vec::new());
+    for section in changes.sections() {
+        match section {
+            Section::Replace { deleted, inserted } => {
+                let lines = inserted.split_inclusive('\n').filter(|line| !is_known(line));
+                let new: String = lines.collect();
+                let is_new = new == *inserted;
+                found |= !is_new;
+                // What stands there instead of other lines may be made of them.
+                let (kept, deleted) = if is_new { (0, *deleted) } else { (*deleted, 0) };
+                sections.push(Section::Keep(kept));
+                sections.push(Section::Replace { deleted, inserted: new });
+            }
+            keep => sections.push(keep.clone()),
+        }
+    }
+    found.then(|| ChangeSet::from_sections(sections))
 }
 
 /// What a change adds; nothing goes.
@@ -242,6 +273,14 @@ mod tests {
         let edit = edit("one\ntwo\nthree\n", &remembered, other);
         assert_eq!(edit.changes.apply(other).unwrap(), "one, by a script\ntwo\nthree\n");
         assert!(edit.is_stale);
+    }
+
+    #[test]
+    fn what_a_program_knew_of_is_not_there_twice_when_it_takes_out_more_than_that() {
+        let newest = "one\na long line that goes\ntwo\n";
+        check(&["one\n", newest], newest, "one\ntwo\n", newest);
+        let newest = "a\nlong line\nb\nc\n";
+        check(&["a\nlong line\nc\n", newest], newest, "a\nb\nc\n", newest);
     }
 
     #[test]

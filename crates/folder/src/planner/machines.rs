@@ -1,6 +1,6 @@
 //! Two machines that mirror the same notes into folders that a file-sync tool copies between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -13,12 +13,14 @@ use super::*;
 use crate::history::{self, FROM_FILE, version_of};
 
 /// One machine: its notes, its files, and what its mirror remembers.
-struct Machine {
-    number: u8,
-    notes: BTreeMap<NoteId, Document>,
-    files: BTreeMap<FilePath, String>,
-    memory: Memory,
-    writes: usize,
+pub(super) struct Machine {
+    pub(super) number: u8,
+    pub(super) notes: BTreeMap<NoteId, Document>,
+    /// Those whose edits wait in a draft.
+    pub(super) batched: BTreeSet<NoteId>,
+    pub(super) files: BTreeMap<FilePath, String>,
+    pub(super) memory: Memory,
+    pub(super) writes: usize,
 }
 
 impl History for Machine {
@@ -49,7 +51,19 @@ impl History for Machine {
 }
 
 impl Machine {
-    fn now(&self, id: &NoteId) -> NoteNow {
+    pub(super) fn new(number: u8) -> Self {
+        let (notes, batched) = (BTreeMap::new(), BTreeSet::new());
+        Self {
+            number,
+            notes,
+            batched,
+            files: BTreeMap::new(),
+            memory: Memory::default(),
+            writes: 0,
+        }
+    }
+
+    pub(super) fn now(&self, id: &NoteId) -> NoteNow {
         let document = &self.notes[id];
         NoteNow {
             text: text_of(document),
@@ -61,15 +75,9 @@ impl Machine {
     }
 
     /// The mirror works until files and notes agree.
-    fn mirrors(&mut self) {
+    pub(super) fn mirrors(&mut self) {
         for _ in 0..12 {
-            let files = self.files.iter();
-            let files = files.map(|(path, text)| (path.clone(), FileText::decode(text.as_bytes())));
-            let disk = Disk { files: files.collect(), ..Disk::default() };
-            let now: BTreeMap<NoteId, NoteNow> =
-                self.notes.keys().map(|id| (id.clone(), self.now(id))).collect();
-            let notes = Notes { now: &now, departed: &BTreeSet::new() };
-            let plan = plan(&disk, notes, &self.memory, self, PlanOptions::default());
+            let plan = self.plan();
             if plan.actions.is_empty() {
                 return;
             }
@@ -78,13 +86,33 @@ impl Machine {
         panic!("machine {} does not come to rest", self.number);
     }
 
-    fn performs(&mut self, action: &Action) {
+    pub(super) fn plan(&self) -> Plan {
+        let files = self.files.iter();
+        let files = files.map(|(path, text)| (path.clone(), FileText::decode(text.as_bytes())));
+        let disk = Disk { files: files.collect(), ..Disk::default() };
+        let now: BTreeMap<NoteId, NoteNow> =
+            self.notes.keys().map(|id| (id.clone(), self.now(id))).collect();
+        let notes = Notes { now: &now, departed: &BTreeSet::new() };
+        plan(&disk, notes, &self.memory, self, PlanOptions::default())
+    }
+
+    pub(super) fn performs(&mut self, action: &Action) {
         let id = match action {
             Action::Edit { note, changes, .. } | Action::Unite { note, changes, .. } => {
+                let heads = self.notes[note].heads().to_vec();
                 self.changes(&note.clone(), changes, Some(FROM_FILE));
+                if self.batched.contains(note) {
+                    assert_eq!(
+                        self.notes[note].heads(),
+                        heads,
+                        "an edit of a file joins the draft"
+                    );
+                }
                 note
             }
             Action::Write { note, path, text, .. } => {
+                let has_draft = self.notes[note].draft_len() > 0;
+                assert!(!has_draft || self.batched.contains(note), "it is committed before");
                 self.files.insert(path.clone(), text.text.clone());
                 self.writes += 1;
                 note
@@ -97,13 +125,20 @@ impl Machine {
         self.memory.written(id);
     }
 
-    fn changes(&mut self, id: &NoteId, changes: &ChangeSet, message: Option<&str>) {
+    pub(super) fn changes(&mut self, id: &NoteId, changes: &ChangeSet, message: Option<&str>) {
         if changes.is_identity() {
             return;
         }
         // The app and the mirror of one machine write with one actor.
         let actor = ActorId::new(&[self.number + 1; 16]);
         let document = self.notes.get_mut(id).unwrap();
+        if self.batched.contains(id) {
+            let mut draft = document.draft_transaction();
+            let note = Note::find(&draft.view()).unwrap();
+            NoteWriter::new(&mut draft, note).apply(changes).unwrap();
+            draft.keep();
+            return;
+        }
         let mut tx = document.transaction(&actor);
         let note = Note::find(&tx.view()).unwrap();
         NoteWriter::new(&mut tx, note).apply(changes).unwrap();
@@ -112,7 +147,7 @@ impl Machine {
     }
 }
 
-fn text_of(document: &Document) -> String {
+pub(super) fn text_of(document: &Document) -> String {
     Note::find(&document.view()).unwrap().text(&document.view())
 }
 
@@ -127,16 +162,13 @@ struct Pair {
 
 impl Pair {
     fn new(seed: u64, notes: usize) -> Self {
-        let machine = |number| Machine {
-            number,
-            notes: BTreeMap::new(),
-            files: BTreeMap::new(),
-            memory: Memory::default(),
-            writes: 0,
-        };
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut pair =
-            Self { machines: [machine(0), machine(1)], synced: BTreeMap::new(), rng, next_char: 0 };
+        let mut pair = Self {
+            machines: [Machine::new(0), Machine::new(1)],
+            synced: BTreeMap::new(),
+            rng,
+            next_char: 0,
+        };
         for number in 0..notes {
             let mut document = Document::new();
             let mut tx = document.transaction(&ActorId::new(&[9; 16]));
