@@ -195,6 +195,66 @@ fn what_is_missing_is_said() {
     assert_eq!(desk.run(&["export", "out", "--data", "nothing"]).code, 3);
     save(&desk.path("notes/Trip.md"), "# Trip\n");
     assert_eq!(desk.run(&["import", "notes"]).code, 2);
+    let done = desk.run(&["import", "notes", "--data", "notes/Trip.md"]);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("notes/Trip.md is not a directory"), "{done:?}");
     let unreachable = ["import", "notes", "--server", "ws://127.0.0.1:9", "--timeout", "1"];
     assert_eq!(desk.run(&unreachable).code, 6);
+}
+
+/// The lines that a program says to people.
+fn told(running: &mut Running) -> std::sync::mpsc::Receiver<String> {
+    let (sender, lines) = std::sync::mpsc::channel();
+    let from = running.0.stderr.take().unwrap();
+    std::thread::spawn(move || {
+        BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    lines
+}
+
+fn wait_for(lines: &std::sync::mpsc::Receiver<String>, words: &str) {
+    let until = Instant::now() + Duration::from_secs(20);
+    let mut said = Vec::new();
+    while let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        if line.contains(words) {
+            return;
+        }
+        said.push(line);
+    }
+    assert_eq!(said, [words], "nobody said it");
+}
+
+/// Ends a program as Ctrl+C does.
+#[cfg(unix)]
+fn interrupt(mut running: Running) {
+    let id = running.0.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    running.0.wait().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_are_gone_at_once_are_thrown_away_when_the_person_says_so() {
+    let desk = Desk::new();
+    for number in 0..30 {
+        save(&desk.path(&format!("notes/N{number}.md")), &format!("# N{number}\n"));
+    }
+    let begin = |arguments: &[&str]| {
+        let mirror = ["mirror", "notes", "--data", "kept"];
+        let mut command = desk.command(&[&mirror, arguments].concat());
+        Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+    let mut running = begin(&[]);
+    wait_for(&told(&mut running), "30 notes are the same");
+    interrupt(running);
+    for number in 0..30 {
+        fs::remove_file(desk.path(&format!("notes/N{number}.md"))).unwrap();
+    }
+    let mut running = begin(&[]);
+    wait_for(&told(&mut running), "30 files are gone at once; nothing is deleted");
+    assert!(!desk.path("notes/.trash").exists());
+    interrupt(running);
+    let _running = begin(&["--confirm-deletions"]);
+    let count = || fs::read_dir(desk.path("notes/.trash")).map_or(0, Iterator::count);
+    until("the trash", || count() == 30);
 }

@@ -79,6 +79,7 @@ impl Export {
         for name in &report.missing {
             output::note(format!("{name} could not be had"));
         }
-        Ok(ExitCode::SUCCESS)
+        // A script is not to take a part for the whole.
+        Ok(if report.missing.is_empty() { ExitCode::SUCCESS } else { Failure::NotFound.code() })
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Mirror {
     /// Go on with this directory though `.rejoin` in it is gone; notes without a file get one again
     #[arg(long)]
     anew: bool,
+    /// Files that are gone are meant to be gone, however many; their notes go into the trash
+    #[arg(long, conflicts_with = "anew")]
+    confirm_deletions: bool,
     #[command(flatten)]
     notes: NotesArguments,
 }
@@ -58,6 +61,7 @@ impl Mirror {
             beginning: if self.anew { Beginning::Anew } else { Beginning::GoOn },
             editor: None,
         })?;
+        let mut confirm_deletions = self.confirm_deletions;
         output::note("mirroring; press Ctrl+C to stop");
         let mut status = mirror.status();
         let mut connections = repo.watch_connections();
@@ -65,7 +69,12 @@ impl Mirror {
         tokio::pin!(stop);
         let (mut told, mut server) = (String::new(), String::new());
         loop {
-            tell(in_words(&status.borrow_and_update()), &mut told);
+            let now = status.borrow_and_update().clone();
+            if confirm_deletions && matches!(now.paused, Some(Paused::ManyGone(_))) {
+                mirror.confirm_deletions();
+                confirm_deletions = false;
+            }
+            tell(in_words(&now), &mut told);
             tell(connection_in_words(&connections.borrow_and_update()), &mut server);
             tokio::select! {
                 stopped = &mut stop => {
@@ -123,8 +132,8 @@ fn in_words(status: &MirrorStatus) -> String {
     match &status.paused {
         Some(Paused::Vanished) => words.push("the directory is not there; waiting for it".to_owned()),
         Some(Paused::ManyGone(count)) => words.push(format!(
-            "{count} files are gone at once; nothing is deleted. Put them back, or delete fewer at a time, \
-             or start with --anew, which writes them again"
+            "{count} files are gone at once; nothing is deleted. Put them back, or start again with \
+             --confirm-deletions if it is meant, or with --anew, which writes them again"
         )),
         Some(Paused::Waiting) => words.push("waiting for the folder to arrive".to_owned()),
         None => {}

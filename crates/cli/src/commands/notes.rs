@@ -110,6 +110,9 @@ impl NotesArguments {
 
 /// A database in the data directory, which is made when it is not there.
 pub(crate) fn open_store(data: &Path, name: &str) -> Result<SqliteStore> {
+    if data.exists() && !data.is_dir() {
+        bail!("{} is not a directory", data.display());
+    }
     std::fs::create_dir_all(data).with_context(|| data.display().to_string())?;
     Ok(SqliteStore::open(&data.join(name), &SqliteOptions::default())?)
 }

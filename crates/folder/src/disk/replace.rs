@@ -62,7 +62,7 @@ impl Folder {
         }
         let marker = self.root().join(MARKER);
         let mut file = temporary(&marker).map_err(failed)?;
-        file.write_all(&text.encode_over(held.as_deref())).map_err(failed)?;
+        file.as_file_mut().write_all(&text.encode_over(held.as_deref())).map_err(failed)?;
         match &found {
             Some(found) => file.as_file().set_permissions(found.permissions()),
             None => set_usual_permissions(file.as_file()),
@@ -172,7 +172,9 @@ fn hash_of(bytes: &[u8]) -> String {
 
 /// A new file beside which nothing else has its name.
 pub(super) fn temporary(marker: &Path) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix(WRITING).tempfile_in(marker)
+    // Its name means nothing to anybody.
+    let named = |error: io::Error| error.kind().into();
+    tempfile::Builder::new().prefix(WRITING).tempfile_in(marker).map_err(named)
 }
 
 /// Takes away what processes that ended left half written.
