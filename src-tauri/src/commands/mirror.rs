@@ -19,7 +19,7 @@ pub(crate) async fn mirror(
             Ok(MirrorReply { directory, ..MirrorReply::default() })
         }
         MirrorAction::Reveal { note } => {
-            external::reveal(&app, &desk.file_of(note.as_ref())?)?;
+            external::reveal(&app, desk.file_of(note.as_ref())?).await?;
             Ok(MirrorReply::default())
         }
         action => desk.mirror(action).await,
