@@ -127,8 +127,12 @@ fn end(app: &AppHandle) {
 /// Logs to standard error; `REJOIN_LOG` selects what, as in `rejoin_sync=debug`.
 fn start_logging() {
     let filter = EnvFilter::try_from_env("REJOIN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let started =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Where nobody reads the log, nobody has to hear of it.
+        .log_internal_errors(false)
+        .try_init();
     if started.is_err() {
         tracing::debug!("a log is already kept by the embedding program");
     }

@@ -111,11 +111,17 @@ impl Core {
     }
 
     pub(crate) fn watch_connections(&self) -> watch::Receiver<Vec<ConnectionStatus>> {
-        self.connections.subscribe()
+        let state = self.lock();
+        let watching = self.connections.subscribe();
+        self.connections_changed(&state);
+        watching
     }
 
+    /// The whole list is written anew, and only when somebody looks: a server has many of them.
     pub(crate) fn connections_changed(&self, state: &State) {
-        self.connections.send_replace(state.hub.connections());
+        if self.connections.receiver_count() > 0 {
+            self.connections.send_replace(state.hub.connections());
+        }
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -178,9 +178,7 @@ impl Repo {
 
     /// The number of documents that are in memory here.
     pub fn documents_in_memory(&self) -> usize {
-        self.core.look(|state| {
-            state.hub.documents().filter(|id| state.hub.document(id).is_some()).count()
-        })
+        self.core.look(|state| state.hub.documents_in_memory())
     }
 
     /// Announces what is stored, in memory or not, to those to whom the policy announces it: for
@@ -250,6 +248,16 @@ impl Repo {
     /// Every address that is dialed and every connection that was accepted, as of now.
     pub fn connections(&self) -> Vec<ConnectionStatus> {
         self.core.look(|state| state.hub.connections())
+    }
+
+    /// Every address that is dialed, as of now.
+    pub fn dialed_connections(&self) -> Vec<ConnectionStatus> {
+        self.core.look(|state| state.hub.dialed_connections().collect())
+    }
+
+    /// The number of connections on which both sides know each other.
+    pub fn connected_peers(&self) -> usize {
+        self.core.look(|state| state.hub.connected_peers())
     }
 
     /// The list of [`Repo::connections`] whenever it has changed.

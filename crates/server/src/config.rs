@@ -1,7 +1,7 @@
 //! The command line and the environment, as options of a server.
 
 use crate::{Linked, ServerOptions};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
 use rejoin_websocket::{
     Admission, ClientTls, InvalidToken, Limits, ListenLimits, Origins, ServerTls, TlsError,
     TokenSet,
@@ -28,7 +28,8 @@ pub struct Arguments {
     pub data: PathBuf,
 
     /// Another server to stay in sync with; may be given several times
-    #[arg(long = "peer", env = "REJOIN_PEERS", value_delimiter = ',', value_name = "URL")]
+    #[arg(long = "peer", env = "REJOIN_PEERS", value_delimiter = ',', value_name = "URL",
+        value_parser = peer_address)]
     pub peers: Vec<String>,
 
     /// File whose first line is the token to show to those servers
@@ -73,11 +74,13 @@ pub struct Arguments {
     pub max_data: Option<u64>,
 
     /// Greatest size of a message from a client, in bytes
-    #[arg(long, env = "REJOIN_MAX_MESSAGE", value_name = "BYTES", default_value_t = 64 << 20)]
+    #[arg(long, env = "REJOIN_MAX_MESSAGE", value_name = "BYTES", default_value_t = 64 << 20,
+        value_parser = at_least_one())]
     pub max_message: usize,
 
     /// Greatest size to which the compressed changes of a message may inflate, in bytes
-    #[arg(long, env = "REJOIN_MAX_INFLATED", value_name = "BYTES", default_value_t = 256 << 20)]
+    #[arg(long, env = "REJOIN_MAX_INFLATED", value_name = "BYTES", default_value_t = 256 << 20,
+        value_parser = at_least_one())]
     pub max_inflated: usize,
 
     /// Messages per second that a client may send over a longer time
@@ -86,11 +89,13 @@ pub struct Arguments {
     pub max_rate: u32,
 
     /// Connections in all
-    #[arg(long, env = "REJOIN_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
+    #[arg(long, env = "REJOIN_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000,
+        value_parser = at_least_one())]
     pub max_connections: usize,
 
     /// Connections from one address
-    #[arg(long, env = "REJOIN_MAX_PER_ADDRESS", value_name = "N", default_value_t = 2_000)]
+    #[arg(long, env = "REJOIN_MAX_PER_ADDRESS", value_name = "N", default_value_t = 2_000,
+        value_parser = at_least_one())]
     pub max_connections_per_address: usize,
 
     /// Documents that one connection may use at once
@@ -130,6 +135,15 @@ pub struct Arguments {
     /// How to log
     #[arg(long, env = "REJOIN_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
+}
+
+/// A limit of nothing would let nobody in.
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+fn peer_address(text: &str) -> Result<String, String> {
+    rejoin_websocket::check_address(text).map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 
 /// The shape of log lines.

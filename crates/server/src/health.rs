@@ -1,6 +1,6 @@
 //! What `/health` answers.
 
-use rejoin_repo::{ConnectionPhase, Repo};
+use rejoin_repo::Repo;
 use rejoin_websocket::{Health, HttpAnswer};
 use serde_json::json;
 use std::sync::Arc;
@@ -12,8 +12,6 @@ pub(crate) fn answer_for(repo: Repo, stopping: Arc<AtomicBool>) -> Health {
     Arc::new(move || {
         let stopping = stopping.load(Ordering::Relaxed);
         let storage_error = repo.storage_error();
-        let connections = repo.connections();
-        let open = connections.iter().filter(|c| c.phase == ConnectionPhase::Connected).count();
         let status = match (stopping, &storage_error) {
             (true, _) => "stopping",
             (false, Some(_)) => "storage fails",
@@ -24,7 +22,7 @@ pub(crate) fn answer_for(repo: Repo, stopping: Arc<AtomicBool>) -> Health {
             "version": env!("CARGO_PKG_VERSION"),
             "storageId": repo.storage_id().as_str(),
             "storageError": storage_error,
-            "connections": open,
+            "connections": repo.connected_peers(),
             "documentsInMemory": repo.documents_in_memory(),
         });
         HttpAnswer {

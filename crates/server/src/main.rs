@@ -85,7 +85,12 @@ async fn ended() -> anyhow::Result<&'static str> {
 fn start_logging(arguments: &Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&arguments.log)
         .with_context(|| format!("{:?} is no log filter", arguments.log))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Who reads the log may go away. To report that nobody reads it, in the place where nobody
+        // reads, would end whatever was about to log something.
+        .log_internal_errors(false);
     match arguments.log_format {
         LogFormat::Text => {
             lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()

@@ -1,11 +1,14 @@
 //! A running server.
 
 use crate::health;
-use rejoin_repo::{BuildError, Listening, PeerId, Repo, RepoOptions, ServeOnRequest};
+use rejoin_repo::{
+    BuildError, ConnectionPhase, Listening, PeerId, Repo, RepoOptions, ServeOnRequest,
+};
 use rejoin_storage::{SqliteOptions, SqliteStore, StoreError};
 use rejoin_websocket::{
     Admission, ClientTls, Limits, ListenError, ListenLimits, ListenOptions, Origins, ServerTls,
 };
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +21,9 @@ const STORE: &str = "rejoin.sqlite";
 
 /// The pause between two documents that are offered to linked servers at the start.
 const OFFER_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often it is looked how the links to other servers are.
+const LOOK_AT_LINKS: Duration = Duration::from_millis(500);
 
 /// The size of a page of the store, in bytes.
 const PAGE: u64 = 4096;
@@ -120,8 +126,9 @@ pub struct Server {
     listening: Option<Listening>,
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
-    /// Goes through what lies on the disk at the start, where there are linked servers.
-    offering: Option<JoinHandle<()>>,
+    /// Where there are linked servers: one goes through what lies on the disk at the start, one
+    /// tells how the links are.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -166,11 +173,14 @@ impl Server {
         };
         let listening = repo.listen(listen_options).await?;
         let offering = (!options.linked.is_empty()).then(|| tokio::spawn(offer_all(repo.clone())));
+        let telling =
+            (!options.linked.is_empty()).then(|| tokio::spawn(tell_of_links(repo.clone())));
         for linked in options.linked {
             repo.dial(&linked.url, linked.token);
         }
         let address = listening.address();
-        Ok(Server { repo, listening: Some(listening), address, stopping, offering })
+        let tasks = offering.into_iter().chain(telling).collect();
+        Ok(Server { repo, listening: Some(listening), address, stopping, tasks })
     }
 
     /// The address listened on, with the port that was taken.
@@ -187,9 +197,7 @@ impl Server {
     /// when everything is on disk.
     pub async fn shutdown(mut self) -> bool {
         self.stopping.store(true, Ordering::Relaxed);
-        if let Some(offering) = &self.offering {
-            offering.abort();
-        }
+        self.tasks.iter().for_each(JoinHandle::abort);
         self.listening.take();
         self.repo.shutdown().await
     }
@@ -197,8 +205,35 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(offering) = &self.offering {
-            offering.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Puts down in the log when a linked server is connected, and when and why it is not.
+async fn tell_of_links(repo: Repo) {
+    let mut told = HashMap::new();
+    let mut clock = tokio::time::interval(LOOK_AT_LINKS);
+    loop {
+        clock.tick().await;
+        for link in repo.dialed_connections() {
+            // While it is being dialed for the first time there is nothing to tell.
+            let trouble = match (link.phase, link.last_error) {
+                (ConnectionPhase::Connected, _) => None,
+                (_, Some(reason)) => Some(reason),
+                (_, None) => continue,
+            };
+            if told.get(&link.dialer) == Some(&trouble) {
+                continue;
+            }
+            // What follows a question mark may be a token.
+            let address = link.address.split('?').next().unwrap_or_default();
+            match &trouble {
+                None => tracing::info!(address, "a linked server is connected"),
+                Some(reason) => {
+                    tracing::warn!(address, reason, "a linked server cannot be reached");
+                }
+            }
+            told.insert(link.dialer, trouble);
         }
     }
 }

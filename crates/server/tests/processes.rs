@@ -241,6 +241,13 @@ fn wrong_arguments_are_refused_with_a_reason() {
     let code = |more: &[&str]| output(data.path(), "127.0.0.1:0", more).status.code();
     assert_eq!(code(&["--max-rate", "many"]), Some(2));
     assert_eq!(code(&["--tls-cert", "only-one"]), Some(2));
+    for none in ["--max-message", "--max-inflated", "--max-connections", "--max-rate"] {
+        assert_eq!(code(&[none, "0"]), Some(2), "{none}");
+    }
+    assert_eq!(code(&["--unload-seconds", &u64::MAX.to_string()]), Some(2));
+    for nowhere in ["nonsense", "http://example.org", "ws://"] {
+        assert_eq!(code(&["--peer", nowhere]), Some(2), "{nowhere}");
+    }
     assert_eq!(code(&["--log", "%%%"]), Some(2));
     assert_eq!(code(&["--token-file", "/none"]), Some(1));
     let said = output(data.path(), "0.0.0.0:0", &[]);
@@ -266,4 +273,53 @@ async fn tokens_do_not_show_in_the_log() {
     assert!(log.len() > 1);
     let shown: Vec<&String> = log.iter().filter(|line| line.contains("secret-token")).collect();
     assert!(shown.is_empty(), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_log_nobody_reads_any_more_goes_on() {
+    use std::io::{BufRead, BufReader};
+    let data = TempDir::new().unwrap();
+    let address = free_address();
+    let mut child = command(data.path(), &address).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("\"listening\"") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "the server listens");
+    }
+    drop(log);
+    let url = format!("ws://{address}");
+    let (alice, bob) = (client(&url), client(&url));
+    let hers = note(&alice, &url, "before. ");
+    let his = find(&bob, hers.id()).await;
+    for _ in 0..3 {
+        // Each has a line in the log.
+        let (sender, mut receiver) = stranger(&url).await;
+        sender.send(b"garbage".to_vec()).await.expect("it is sent");
+        let closed = soon("the end", receiver.recv()).await.expect("a reason").unwrap_err();
+        assert_eq!(closed.code.0, 1008);
+        let refused = soon("an answer", dial(DialOptions::new(format!("{url}/a b")))).await;
+        drop(refused);
+    }
+    append(&hers, "after. ");
+    until("it arrives", || text_of(&his) == "before. after. ").await;
+    until("it is saved", || saved_on_a_server(&hers)).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_linked_server_can_be_reached_stands_in_the_log() {
+    let (near, far) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let far_address = free_address();
+    let link = format!("ws://{far_address}/?access_token=very-secret-token");
+    let mut server = Process::start(near.path(), &free_address(), &["--peer", &link]);
+    let line = server.line_with("a linked server cannot be reached");
+    assert!(line.contains("WARN") && line.contains("refused"), "{line}");
+    assert!(line.contains(&far_address), "{line}");
+    let mut other = Process::start(far.path(), &far_address, &[]);
+    server.line_with("a linked server is connected");
+    other.kill();
+    server.line_with("a linked server cannot be reached");
+    assert!(server.seen.iter().all(|line| !line.contains("secret")));
 }

@@ -108,6 +108,15 @@ pub async fn dial(options: DialOptions) -> Result<Connection, DialError> {
     timeout(options.limits.handshake, connect(&target, &options)).await.map_err(|_| late())?
 }
 
+/// Whether this is an address that can be dialed: `ws://` or `wss://` with a host.
+///
+/// # Errors
+///
+/// [`DialError::InvalidUrl`] otherwise.
+pub fn check_address(url: &str) -> Result<(), DialError> {
+    Target::parse(url).map(|_| ())
+}
+
 /// The parts of the address.
 struct Target {
     host: String,

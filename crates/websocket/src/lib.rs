@@ -44,7 +44,7 @@ mod writer;
 pub use accept::{Health, HttpAnswer, ListenError, ListenOptions, Listener};
 pub use close::{CloseCode, Closed};
 pub use connection::{Connection, PeerInfo, Receiver, Sender};
-pub use dial::{DialError, DialOptions, dial};
+pub use dial::{DialError, DialOptions, check_address, dial};
 pub use limits::{Limits, ListenLimits};
 pub use origin::Origins;
 pub use tls::{ClientTls, ServerTls, TlsError};

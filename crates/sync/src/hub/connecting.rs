@@ -87,7 +87,7 @@ impl Hub {
 
     /// Every address that is dialed and every connection that was accepted.
     pub fn connections(&self) -> Vec<ConnectionStatus> {
-        let dialed = self.dialers.iter().map(|(id, dialer)| self.dialer_status(*id, dialer));
+        let dialed = self.dialed_connections();
         let accepted =
             self.connections.values().filter(|connection| connection.dialer.is_none()).filter_map(
                 |connection| {
@@ -104,6 +104,16 @@ impl Hub {
                 },
             );
         dialed.chain(accepted).collect()
+    }
+
+    /// Every address that is dialed.
+    pub fn dialed_connections(&self) -> impl Iterator<Item = ConnectionStatus> {
+        self.dialers.iter().map(|(id, dialer)| self.dialer_status(*id, dialer))
+    }
+
+    /// The number of connections on which both sides know each other.
+    pub fn connected_peers(&self) -> usize {
+        self.connections.values().filter(|connection| connection.peer().is_some()).count()
     }
 
     fn dialer_status(&self, id: DialerId, dialer: &Dialer) -> ConnectionStatus {

@@ -228,6 +228,11 @@ impl Hub {
         self.slots.iter().filter(|(_, slot)| slot.phase != Phase::Deleted).map(|(id, _)| id)
     }
 
+    /// The number of documents that can be read now.
+    pub fn documents_in_memory(&self) -> usize {
+        self.slots.values().filter(|slot| slot.phase == Phase::Ready).count()
+    }
+
     /// Whether the document was deleted here, as far as is known without reading the disk.
     pub fn is_deleted(&self, document: &DocumentId) -> bool {
         self.slots.get(document).is_some_and(|slot| slot.phase == Phase::Deleted)
