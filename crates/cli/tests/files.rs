@@ -84,7 +84,7 @@ fn copies_that_went_apart_come_together() {
     assert_eq!(desk.run(&["changes", "a", "--since", &since, "-o", "none"]).code, 7);
 
     let out = desk.ok(&["sync", "a", "b"]);
-    assert!(out.contains("a: 1 new changes\nb: 1 new changes\n"), "{out}");
+    assert!(out.contains("a: 1 new change\nb: 1 new change\n"), "{out}");
     assert_eq!(desk.heads("a"), desk.heads("b"));
     assert_eq!(desk.heads("a"), desk.heads("merged"));
 }
@@ -100,7 +100,7 @@ fn changes_that_lack_others_wait_and_it_is_said() {
     let file = desk.ok(&["changes", "a", "--since", &middle, "-o", "changes"]);
     let done = desk.run(&["apply", "b", file.trim(), "-o", "out"]);
     assert_eq!(done.code, 5);
-    assert!(done.err.contains("1 changes wait for others"), "{done:?}");
+    assert!(done.err.contains("1 change waits for others"), "{done:?}");
 }
 
 #[test]

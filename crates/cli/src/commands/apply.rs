@@ -38,9 +38,10 @@ impl Apply {
         }
         document_file::write(&self.output, &document)?;
         let waiting = document.queued();
-        output::note(format!("{new} new changes"));
+        output::note(output::count(new, "new change", "new changes"));
         if waiting > 0 {
-            output::note(format!("{waiting} changes wait for others that are missing"));
+            let waiting = output::count(waiting, "change waits", "changes wait");
+            output::note(format!("{waiting} for others that are missing"));
             return Ok(Failure::Refused.code());
         }
         Ok(ExitCode::SUCCESS)

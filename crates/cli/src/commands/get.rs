@@ -42,7 +42,7 @@ impl Get {
             server.in_sync(&document).await?;
             let copy = document.read(Document::fork)?;
             document_file::write(&self.output, &copy)?;
-            output::note(format!("{} changes", copy.change_count()));
+            output::note(output::count(copy.change_count(), "change", "changes"));
             server.repo.shutdown().await;
             Ok(ExitCode::SUCCESS)
         })

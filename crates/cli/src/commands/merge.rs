@@ -31,7 +31,8 @@ impl Merge {
             let new = merged
                 .merge(&other, &mut PatchLog::inactive())
                 .map_err(|error| Failure::Refused.error(format!("{}: {error}", file.display())))?;
-            output::note(format!("{}: {} changes", file.display(), new.len()));
+            let new = output::count(new.len(), "change", "changes");
+            output::note(format!("{}: {new}", file.display()));
         }
         document_file::write(&self.output, &merged)?;
         Ok(ExitCode::SUCCESS)

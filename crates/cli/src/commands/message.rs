@@ -45,7 +45,8 @@ impl Message {
             let received =
                 receive_sync_message(&mut document, &mut state, message, &mut PatchLog::inactive())
                     .map_err(|error| damaged(&error))?;
-            output::note(format!("{} changes received", received.changes));
+            let changes = output::count(received.changes, "change", "changes");
+            output::note(format!("{changes} received"));
             if received.changes > 0 || received.refused > 0 || document.queued() > 0 {
                 document_file::write(&self.file, &document)?;
             }

@@ -31,7 +31,8 @@ impl Recover {
             return Err(Failure::Damaged.error("nothing of it can be read"));
         }
         document_file::write(&self.output, &document)?;
-        output::note(format!("{changes} changes recovered"));
+        let changes = output::count(changes, "change", "changes");
+        output::note(format!("{changes} recovered"));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -64,9 +64,10 @@ impl Sync {
             if new > 0 {
                 document_file::write(path, document)?;
             }
-            output::line(format!("{}: {new} new changes", path.display()))?;
+            let new = output::count(new, "new change", "new changes");
+            output::line(format!("{}: {new}", path.display()))?;
         }
-        output::line(format!("{rounds} rounds"))?;
+        output::line(output::count(rounds, "round", "rounds"))?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -54,7 +54,8 @@ impl Verify {
                 "survivesSaving": survives,
             }))?;
         } else {
-            output::line(format!("{} bytes, {} changes", bytes.len(), document.change_count()))?;
+            let changes = output::count(document.change_count(), "change", "changes");
+            output::line(format!("{} bytes, {changes}", bytes.len()))?;
             for head in words(document.heads()) {
                 output::line(format!("head {head}"))?;
             }
