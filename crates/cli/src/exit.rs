@@ -34,6 +34,11 @@ impl Failure {
         anyhow::Error::new(Failed { failure: self, message: message.to_string() })
     }
 
+    /// Whether an error is of this kind.
+    pub(crate) fn is_kind_of(self, error: &anyhow::Error) -> bool {
+        error.downcast_ref::<Failed>().is_some_and(|failed| failed.failure == self)
+    }
+
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(self as u8)
     }

@@ -86,6 +86,23 @@ async fn a_watched_file_follows_and_is_followed() {
         desk.ok(&["sync", "b", &url, "--doc", link]);
         desk.ok(&["show", "b", "--path", "text"])
     });
+
+    // Another program writes the file in two steps, and meanwhile something arrives.
+    desk.ok(&["text", "b", "text", "--splice", "0,0,minus "]);
+    let whole = std::fs::read(desk.path("a")).unwrap();
+    let mut torn = whole.clone();
+    torn.truncate(whole.len() / 2);
+    for half in [&torn[..], &[]] {
+        std::fs::write(desk.path("a"), half).unwrap();
+        std::thread::sleep(Duration::from_millis(700));
+        desk.ok(&["sync", "b", &url, "--doc", link]);
+        std::thread::sleep(Duration::from_millis(700));
+        assert_eq!(std::fs::read(desk.path("a")).unwrap(), half, "it is left alone");
+    }
+    std::fs::write(desk.path("a"), whole).unwrap();
+    until("the watched file follows again", "minus zero one two", &|| {
+        desk.ok(&["show", "a", "--path", "text"])
+    });
     watching.kill().unwrap();
     watching.wait().unwrap();
 }

@@ -103,22 +103,33 @@ async fn watch(file: &mut WatchedFile, handle: &DocumentHandle) -> Result<()> {
     let mut clock = tokio::time::interval(LOOK_EVERY);
     let stop = tokio::signal::ctrl_c();
     tokio::pin!(stop);
+    let mut is_told = false;
     loop {
-        tokio::select! {
+        let passed_on = tokio::select! {
             stopped = &mut stop => {
                 stopped?;
-                file.read(handle)?;
                 return file.write(handle);
             }
             event = events.next() => {
                 event.context("the repo has ended")?;
                 while events.try_next().is_some() {}
-                file.write(handle)?;
+                file.write(handle)
             }
-            _ = clock.tick() => {
-                if file.read(handle)? {
-                    file.write(handle)?;
+            _ = clock.tick() => match file.read(handle) {
+                Ok(true) => file.write(handle),
+                other => other.map(|_| ()),
+            },
+        };
+        match passed_on {
+            // Somebody may be in the middle of writing it; until it can be read it is left alone.
+            Err(error) if Failure::Damaged.is_kind_of(&error) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    output::note(format!("{error}; it is looked at again"));
                 }
+            }
+            other => {
+                other?;
+                is_told = false;
             }
         }
     }
@@ -148,8 +159,12 @@ impl WatchedFile {
         if now.is_none() || now == self.seen {
             return Ok(false);
         }
-        self.seen = now;
         let written = document_file::read(&self.path)?;
+        if written.heads().is_empty() && !self.heads.is_empty() {
+            let begun = format!("{}: it is empty", self.path.display());
+            return Err(Failure::Damaged.error(begun));
+        }
+        self.seen = now;
         let merged = handle.edit(|document| document.merge(&written, &mut PatchLog::inactive()))?;
         let new = merged.map_err(|error| Failure::Refused.error(error))?;
         self.heads = written.heads().to_vec();
