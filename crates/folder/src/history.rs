@@ -78,14 +78,26 @@ pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Optio
     }
     // What this one was made upon says the same when it was taken back, and did nothing twice.
     let is_before = |heads: &[ChangeHash]| heads.iter().all(|it| is_among(document, it, &[mine]));
-    versions(document).find_map(|heads| {
+    for heads in versions(document) {
         let is_other = !is_among(document, &mine, &heads)
             && !is_before(&heads)
             && says(document, &heads, &held.text);
-        let loser = is_other.then(|| loser(document, mine, held, taken, &heads)).flatten()?;
-        let changes = take_back(document, held, taken, &loser)?;
-        Some(Twin { changes, is_shared: loser.is_shared })
-    })
+        if !is_other {
+            continue;
+        }
+        let Some(loser) = loser(document, mine, held, taken, &heads) else {
+            // The other machine may take back its own, and has asked of these two alone. What other
+            // versions tell must not make this one do the same with the other.
+            if heads.len() == 1 && is_from_file(document, &heads[0]) {
+                return None;
+            }
+            continue;
+        };
+        if let Some(changes) = take_back(document, held, taken, &loser) {
+            return Some(Twin { changes, is_shared: loser.is_shared });
+        }
+    }
+    None
 }
 
 /// As [`History::same_file`](crate::planner::History::same_file).
