@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use rejoin_document::Document;
 use rejoin_notes::destinations::exchange;
 use rejoin_notes::links::{Link, normal_title};
-use rejoin_notes::note::Note;
+use rejoin_notes::note::{FileForm, Note};
 use rejoin_notes::tree::{EntryKind, Folder, Node, assemble};
 use rejoin_notes::{folder, title};
 use rejoin_repo::{AutomergeUrl, DocumentHandle, DocumentId, FindError, Repo};
 
 use crate::file_path::{FilePath, folded, safe_name};
+use crate::file_text::{FileText, Form};
 use crate::progress::Progress;
 
 /// What to write, and where to.
@@ -106,7 +107,10 @@ pub async fn export(
     let links = Links::new(&targets);
     for (done, target) in targets.iter().enumerate() {
         let bytes = target.handle.read(|document| match options.format {
-            ExportFormat::Markdown => Some(links.adapt(target, &text(document)?)),
+            ExportFormat::Markdown => {
+                let (text, count) = links.adapt(target, &text(document)?);
+                Some((FileText::encode(&text, form(document)), count))
+            }
             ExportFormat::Automerge => Some((document.save(), 0)),
         });
         let Some((bytes, count)) = bytes.ok().flatten() else {
@@ -240,6 +244,12 @@ fn text(document: &Document) -> Option<String> {
     Some(Note::find(&view).ok()?.text(&view))
 }
 
+/// How the file was written that a note was imported from.
+fn form(document: &Document) -> Form {
+    let FileForm { byte_order_mark, carriage_returns } = Note::file_form(&document.view());
+    Form { byte_order_mark, carriage_returns, is_mixed: false }
+}
+
 async fn write(path: PathBuf, bytes: Vec<u8>) -> Result<(), ExportError> {
     let named = path.clone();
     let written = tokio::task::spawn_blocking(move || {
@@ -273,9 +283,9 @@ impl Links {
     }
 
     /// The text of a note with its links leading to files, and how many were written anew.
-    fn adapt(&self, target: &Target, text: &str) -> (Vec<u8>, usize) {
+    fn adapt(&self, target: &Target, text: &str) -> (String, usize) {
         let folders = target.path.folders();
-        let (text, count) = exchange(
+        exchange(
             text,
             |address| {
                 let (url, fragment) = address.split_at(address.find('#').unwrap_or(address.len()));
@@ -283,8 +293,7 @@ impl Links {
                 Some(relative(&folders, path) + fragment)
             },
             |link| self.note_link(link),
-        );
-        (text.into_bytes(), count)
+        )
     }
 
     /// What stands for `[[title]]` so that it names a file, when that must be something else.

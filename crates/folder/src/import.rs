@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use rejoin_document::{ActorId, CommitOptions, Document, WriteError};
-use rejoin_notes::note::Note;
+use rejoin_notes::note::{FileForm, Note};
 use rejoin_notes::title;
 use rejoin_repo::{DocumentId, EditError, Repo, SaveError};
 use sha2::{Digest, Sha256};
@@ -84,6 +84,7 @@ pub enum ImportError {
 struct Source {
     path: FilePath,
     text: String,
+    form: FileForm,
     title: String,
     /// When the file was written, in seconds since 1970; 0 when that is not known.
     time: i64,
@@ -118,7 +119,11 @@ pub fn import(
                 let time = seconds(&metadata);
                 let id = name_of(options, &path, &read.text, time, &deleted);
                 let title = title::title(&read.text).unwrap_or_else(|| path.stem().to_owned());
-                sources.push(Source { path, text: read.text, title, time, id });
+                let form = FileForm {
+                    byte_order_mark: read.form.byte_order_mark,
+                    carriage_returns: read.form.carriage_returns,
+                };
+                sources.push(Source { path, text: read.text, form, title, time, id });
             }
             Err(reason) => {
                 report.left_alone.insert(path, reason);
@@ -165,8 +170,15 @@ impl Source {
     /// before, and may be with a server, is the same.
     fn document(&self, repo: &Repo, text: &str) -> Result<Document, WriteError> {
         let mut document = Document::new();
-        let mut tx = document.transaction(&actor_of(&self.id, text));
+        // Files that differ in their form alone make documents that differ.
+        let form = if self.form == FileForm::default() {
+            String::new()
+        } else {
+            format!("{:?}", self.form)
+        };
+        let mut tx = document.transaction(&actor_of(&self.id, &(text.to_owned() + &form)));
         Note::create(&mut tx, text)?;
+        Note::made_of(&mut tx, self.form)?;
         let author = repo.author().map(<[u8]>::to_vec);
         tx.commit(CommitOptions { message: None, time: self.time, author });
         Ok(document)

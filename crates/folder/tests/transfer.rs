@@ -130,6 +130,31 @@ async fn what_is_exported_can_be_followed_from_file_to_file_and_comes_back_the_s
 }
 
 #[tokio::test]
+async fn files_come_back_byte_by_byte() {
+    let scene = Scene::new();
+    let files: [(&str, &[u8]); 7] = [
+        ("CRLF.md", b"---\r\ntags: [x]\r\n---\r\n# CRLF\r\n[p](Work/Plan.md) [[Plan]]\r\n"),
+        ("BOM.md", b"\xef\xbb\xbf# BOM\n[[CRLF|there]]\n"),
+        ("Both.md", b"\xef\xbb\xbf# Both\r\nno end"),
+        ("Work/Plan.md", b"# Plan\n\n[back](../CRLF.md#x) ![](p.png)\n\n"),
+        ("Empty.md", b""),
+        ("Caf\u{e9} \u{1f980}.md", "# Caf\u{e9} \u{1f980}\n[[Plan]]\n".as_bytes()),
+        ("Returns.md", b"a\rb\n"),
+    ];
+    for (name, bytes) in files {
+        scene.save(name, bytes);
+    }
+    scene.import().await;
+    scene.export("out", ExportFormat::Markdown).await.unwrap();
+    for (name, bytes) in files {
+        let found = fs::read(scene.scratch.path().join("out").join(name)).unwrap();
+        assert_eq!(String::from_utf8(found), String::from_utf8(bytes.to_vec()), "{name}");
+    }
+    // It is the same when the notes were made before.
+    assert_eq!(scene.import().await.known, files.len());
+}
+
+#[tokio::test]
 async fn documents_are_exported_with_their_history() {
     let scene = Scene::new();
     scene.save("Trip.md", "# Trip\n");

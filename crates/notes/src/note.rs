@@ -8,8 +8,8 @@
 //! Comments and keys that are not known here are left alone.
 
 use rejoin_document::{
-    ChangeHash, Document, ObjId, ObjType, Patch, PatchAction, TextUnit, Transaction, UnknownHeads,
-    View, WriteError,
+    ChangeHash, Document, ObjId, ObjType, Patch, PatchAction, ScalarValue, TextUnit, Transaction,
+    UnknownHeads, Value, View, WriteError,
 };
 
 use crate::change_set::{ChangeSet, LengthMismatch, Steps};
@@ -17,6 +17,18 @@ use crate::editing::EditedText;
 use crate::schema::{DocumentKind, object, string};
 
 const CONTENT_KEY: &str = "content";
+
+/// The key under which is kept how the file was written that the note was made of.
+const FILE_KEY: &str = "file";
+
+/// How a file of text is written, besides its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileForm {
+    /// Whether it begins with a byte-order mark.
+    pub byte_order_mark: bool,
+    /// Whether its lines end with `\r\n`.
+    pub carriage_returns: bool,
+}
 
 /// Where a note's text lies in its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +62,33 @@ impl Note {
         let id = tx.put_object(ObjId::ROOT, CONTENT_KEY, ObjType::Text)?;
         tx.splice_text(id, 0, 0, content, TextUnit::Utf16)?;
         Ok(Self { content: id })
+    }
+
+    /// Notes how the file is written that the note was made of, if it is not written as most are.
+    ///
+    /// # Errors
+    ///
+    /// When the document refuses.
+    pub fn made_of(tx: &mut Transaction<'_>, form: FileForm) -> Result<(), WriteError> {
+        if form == FileForm::default() {
+            return Ok(());
+        }
+        let file = tx.put_object(ObjId::ROOT, FILE_KEY, ObjType::Map)?;
+        tx.put(file, "byteOrderMark", form.byte_order_mark)?;
+        tx.put(file, "carriageReturns", form.carriage_returns)
+    }
+
+    /// How the file was written that the note was made of.
+    pub fn file_form(view: &View<'_>) -> FileForm {
+        let file = object(view, ObjId::ROOT, FILE_KEY, ObjType::Map);
+        let is_set = |key: &str| {
+            let value = file.and_then(|file| view.get(file, key).ok().flatten());
+            value == Some(Value::Scalar(ScalarValue::Bool(true)))
+        };
+        FileForm {
+            byte_order_mark: is_set("byteOrderMark"),
+            carriage_returns: is_set("carriageReturns"),
+        }
     }
 
     /// Finds the note in a document.
