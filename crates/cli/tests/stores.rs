@@ -41,6 +41,13 @@ async fn a_server_moves_to_the_directory_of_another_program_and_back() {
     assert!(desk.path("theirs").join(directory).join(name).join("snapshot").is_dir());
     assert!(!desk.path("theirs/st").exists(), "each store has a name of its own");
 
+    // As it is called in a profile of the app, and by its own name.
+    fs::create_dir(desk.path("profile")).unwrap();
+    fs::copy(desk.path("data/rejoin.sqlite"), desk.path("profile/notes.sqlite")).unwrap();
+    for (number, store) in ["profile", "profile/notes.sqlite"].iter().enumerate() {
+        let told = desk.ok(&["store", "export", store, &format!("copy {number}")]);
+        assert!(told.starts_with("2 documents, "), "{told}");
+    }
     fs::write(desk.path("theirs/README"), "no chunk").unwrap();
     let told = desk.ok(&["store", "import", "theirs", "anew", "--json"]);
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();

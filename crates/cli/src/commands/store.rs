@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Databases as the programs of this series call them: that of a server comes first.
-const NAMES: [&str; 2] = ["rejoin.sqlite", "documents.sqlite"];
+/// What a server, the app, and this program call their databases of documents.
+const NAMES: [&str; 3] = ["rejoin.sqlite", "notes.sqlite", "documents.sqlite"];
 
 /// What is taken over in either direction. Drafts and deletions are known here only, and a store
 /// keeps its own name.
