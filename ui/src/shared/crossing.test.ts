@@ -243,3 +243,52 @@ describe("the status", () => {
     expect(names.filter((name) => name === "Ana")).toHaveLength(2);
   });
 });
+
+describe("what is asked for by the mouse", () => {
+  const choose = async (label: string) => {
+    await rest();
+    const entries = [...document.querySelectorAll<HTMLElement>("[role^=menuitem]")];
+    entries.find((entry) => entry.textContent?.includes(label))?.click();
+    await rest();
+  };
+  const titles = () => [...document.querySelectorAll(".row .name")].map((name) => name.textContent?.trim());
+
+  test("orders the list by time, by title and as arranged", async () => {
+    await start();
+    const menu = () => document.querySelector<HTMLElement>("nav.list header button")?.click();
+    await app.moveItem("b", world.home, 0);
+    menu();
+    await choose(strings.list.orders.title);
+    expect(titles()).toEqual(["Home", "Work", "Apples", "Bread"]);
+    menu();
+    await choose(strings.list.orders.manual);
+    expect(titles()).toEqual(["Home", "Bread", "Apples", "Work"]);
+    await app.rename("b", "Buns");
+    menu();
+    await choose(strings.list.orders.updated);
+    await expect.poll(() => (app.now, titles())).toEqual(["Home", "Work", "Buns", "Apples"]);
+    expect(world.settings.order).toBe("updated");
+  });
+
+  test("follows a link only where it may lead", async () => {
+    await start();
+    const opened: string[] = [];
+    app.backend.openExternal = async (url) => void opened.push(url);
+    app.backend.openLink = async () => "b";
+    for (const address of ["javascript:alert(1)", "file:///etc/passwd", "https://example.org/x", "mailto:a@b.c", "data:text/html,x", "example.org"]) await app.openAddress(address);
+    expect(opened).toEqual(["https://example.org/x", "mailto:a@b.c"]);
+    await app.openAddress("automerge:2NHRxGzKPkYJrqsSDkdmTQcJ9hFf#part");
+    expect(app.note?.id).toBe("b");
+  });
+
+  test("shows what others have selected, in their colour and under their name", async () => {
+    await start();
+    const theirs = world.backend(ana);
+    const opened = await theirs.openNote("a", () => undefined);
+    await theirs.setPresence("a", { version: opened.version, selection: { anchor: 2, head: 8 } });
+    await rest();
+    const selection = document.querySelector(".peer-selection");
+    expect([selection?.textContent, selection?.classList.contains("hue-3")]).toEqual(["Apples", true]);
+    expect(document.querySelector(".peer-caret.hue-3 .peer-flag")?.textContent).toBe("Ana");
+  });
+});
