@@ -225,6 +225,8 @@ impl Folder {
             let file = FilePath::new(inside).ok();
             let known = file.filter(|file| self.disk.files.contains_key(file));
             match (path.symlink_metadata(), known) {
+                // What it says is what its other names say, of which nobody tells.
+                (Ok(metadata), _) if has_other_names(&metadata) => return self.scan(),
                 (Ok(metadata), Some(file)) if !metadata.is_dir() => found.push((file, metadata)),
                 // Neither a note's file nor in the place of a directory that held some.
                 (Ok(metadata), None) if metadata.is_file() && !self.matters(inside) => {}
@@ -448,6 +450,17 @@ pub(crate) fn read(path: &Path, metadata: &Metadata) -> Result<FileText, LeftAlo
     }
     let bytes = fs::read(path).map_err(|_| LeftAlone::Unreadable)?;
     FileText::decode(&bytes)
+}
+
+#[cfg(unix)]
+fn has_other_names(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.is_file() && metadata.nlink() > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &Metadata) -> bool {
+    false
 }
 
 /// Makes a new or renamed file's name durable; file systems that cannot do so do without.

@@ -275,3 +275,22 @@ async fn a_file_that_was_cut_off_empties_no_note_before_it_is_written() {
     File::create(scene.root().join("Trip.md")).unwrap();
     scene.until_note(&note, "").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_by_one_name_of_a_file_is_seen_by_its_other_name() {
+    let (scene, note) = trip("# Trip\n").await;
+    let root = scene.root();
+    fs::hard_link(root.join("Trip.md"), root.join("Same.md")).unwrap();
+    scene.until("a note of it", |_| scene.note(&scene.home, "Same").is_some()).await;
+    scene.until_in_step().await;
+    let same = scene.note(&scene.home, "Same").unwrap();
+    let mut open = File::options().append(true).open(root.join("Same.md")).unwrap();
+    open.write_all(b"pack\n").unwrap();
+    scene.until_note(&same, "# Trip\npack\n").await;
+    scene.until_note(&note, "# Trip\npack\n").await;
+    // What is typed into one of the notes makes them two files.
+    type_into(&note, 7, "by Ben\n");
+    scene.until_file("Trip.md", "# Trip\nby Ben\npack\n").await;
+    scene.until_in_step().await;
+    assert_eq!(fs::read_to_string(root.join("Same.md")).unwrap(), "# Trip\npack\n");
+}

@@ -68,8 +68,16 @@ impl Folder {
     /// Forgets the id of a file that is gone.
     pub fn forget_id(&mut self, path: &FilePath) {
         self.disk.ids.remove(path);
-        if let Ok(beside) = self.beside(path) {
-            let _ = fs::remove_file(beside);
+        let Ok(beside) = self.beside(path) else { return };
+        let _ = fs::remove_file(&beside);
+        // A directory that became empty goes; one that did not says so.
+        let marker = self.root().join(MARKER);
+        let mut left = beside.parent();
+        while let Some(directory) = left.filter(|directory| *directory != marker) {
+            if fs::remove_dir(directory).is_err() {
+                break;
+            }
+            left = directory.parent();
         }
     }
 
@@ -136,7 +144,8 @@ mod tests {
         drop(folder);
         let mut again = Folder::open(directory.path()).unwrap();
         again.forget_id(&path("Work/a.md"));
-        assert!(!directory.path().join(".rejoin/Work/a.md").exists());
+        assert!(!directory.path().join(".rejoin/Work").exists());
+        assert!(directory.path().join(MARKER).exists());
     }
 
     #[cfg(unix)]
