@@ -5,7 +5,10 @@
 mod common;
 
 use common::{append, client, find, note, server, text_of, until, url};
+use rejoin_document::{ObjId, Value};
+use rejoin_repo::DocumentId;
 use rejoin_server::{Linked, Server};
+use rejoin_storage::{KeyPrefix, SqliteOptions, SqliteStore, StorageKey, repo_layout};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
@@ -85,29 +88,30 @@ async fn the_published_acceptance_tests_pass_through_our_server() {
     script("node_modules/vitest/vitest.mjs", arguments, &server).await;
 }
 
+/// automerge-repo's server as it is published.
+const PUBLISHED: &str = "node_modules/@automerge/automerge-repo-sync-server/src/index.js";
+
 /// A server of theirs in a process of its own.
 struct Theirs {
     process: Child,
     url: String,
-    _data: TempDir,
 }
 
 impl Theirs {
-    fn start(script: &str) -> Theirs {
+    fn start(script: &str, data: &Path) -> Theirs {
         install();
-        let data = TempDir::new().expect("a directory");
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = port.local_addr().expect("an address").port();
         let process = Command::new("node")
             .arg(script)
             .current_dir(folder())
             .env("PORT", port.to_string())
-            .env("DATA_DIR", data.path())
+            .env("DATA_DIR", data)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("node is needed for the tests against JavaScript");
-        Theirs { process, url: format!("ws://127.0.0.1:{port}"), _data: data }
+        Theirs { process, url: format!("ws://127.0.0.1:{port}") }
     }
 }
 
@@ -120,9 +124,9 @@ impl Drop for Theirs {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_clients_meet_in_the_servers_of_others() {
-    let published = "node_modules/@automerge/automerge-repo-sync-server/src/index.js";
-    for script in [published, "server.mjs"] {
-        let theirs = Theirs::start(script);
+    for script in [PUBLISHED, "server.mjs"] {
+        let data = TempDir::new().unwrap();
+        let theirs = Theirs::start(script, data.path());
         let (alice, bob) = (client(&theirs.url), client(&theirs.url));
         for repo in [&alice, &bob] {
             until("the server is there", || repo.connections().iter().any(|c| c.peer.is_some()))
@@ -145,4 +149,72 @@ async fn our_clients_meet_in_the_servers_of_others() {
         until("they agree again", || text_of(&hers) == text_of(&his) && text_of(&his).len() == 45)
             .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_of_others_has_stored_moves_to_ours_and_back() {
+    let chunks = |key: &StorageKey| key.segments().len() == 3;
+    let (data, ours, back) =
+        (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let theirs = Theirs::start(PUBLISHED, data.path());
+    let alice = client(&theirs.url);
+    until("the server is there", || alice.connections().iter().any(|c| c.peer.is_some())).await;
+    let hers = note(&alice, &theirs.url, "stored there. ");
+    append(&hers, "And a little more. ");
+    let id = hers.id().clone();
+    let (first, rest) = id.as_str().split_at(2);
+    let place = data.path().join(first).join(rest);
+    let expected = text_of(&hers);
+    // It tells nobody what it has stored; the files do.
+    until("everything is stored there", || {
+        let mut store = rejoin_storage::MemoryStore::new();
+        place.exists()
+            && repo_layout::import(data.path(), &mut store, &chunks).is_ok()
+            && text_in(&store, &id).as_ref() == Some(&expected)
+    })
+    .await;
+    drop(theirs);
+
+    let path = ours.path().join("rejoin.sqlite");
+    let open = || SqliteStore::open(&path, &SqliteOptions::default()).expect("a store");
+    let report = repo_layout::import(data.path(), &mut open(), &chunks).expect("it is read");
+    assert!(!report.keys.is_empty() && report.skipped.is_empty(), "{report:?}");
+    let server = server(ours.path(), |_| ()).await;
+    let bob = client(&url(&server));
+    let his = find(&bob, &id).await;
+    assert_eq!(text_of(&his), expected);
+    append(&his, "Written here. ");
+    until("it is saved", || common::saved_on_a_server(&his)).await;
+    assert!(server.shutdown().await);
+    drop(server_is_gone(&path).await);
+
+    for kind in ["snapshot", "incremental"] {
+        let prefix = KeyPrefix::new([id.as_str(), kind]).unwrap();
+        repo_layout::export(&open(), &prefix, back.path()).expect("it is written");
+    }
+    let theirs = Theirs::start(PUBLISHED, back.path());
+    let carol = client(&theirs.url);
+    let found = find(&carol, &id).await;
+    assert_eq!(text_of(&found), format!("{expected}Written here. "));
+}
+
+/// The text of a note, as far as a store has it.
+fn text_in(store: &dyn rejoin_storage::ChunkStore, id: &DocumentId) -> Option<String> {
+    let entries = store.load_range(&KeyPrefix::new([id.as_str()]).ok()?).ok()?;
+    let entries = entries.into_iter().map(|(key, value)| (key.segments().to_vec(), value));
+    let stored = rejoin_sync::StoredDocument::assemble(id, entries.collect());
+    let view = stored.document().view();
+    let Ok(Some(Value::Object(_, text))) = view.get(ObjId::ROOT, "content") else { return None };
+    view.text(text).ok()
+}
+
+/// Waits until a server that was shut down has let its store go.
+async fn server_is_gone(path: &Path) -> SqliteStore {
+    let mut store = None;
+    until("the store is free", || {
+        store = SqliteStore::open(path, &SqliteOptions::default()).ok();
+        store.is_some()
+    })
+    .await;
+    store.expect("it was opened")
 }
