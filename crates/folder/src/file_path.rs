@@ -166,6 +166,9 @@ fn is_device(stem: &str) -> bool {
 
 /// A path as file systems compare it that know no difference of case or of the forms of one letter.
 pub(crate) fn folded(path: &str) -> String {
+    if path.is_ascii() {
+        return path.to_ascii_lowercase();
+    }
     let nfc = ComposingNormalizerBorrowed::new_nfc();
     let folded = nfc.normalize(path).to_lowercase().to_uppercase().to_lowercase();
     nfc.normalize(&folded).into_owned()
