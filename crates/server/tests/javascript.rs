@@ -53,25 +53,27 @@ async fn javascript_clients_meet_in_our_server() {
     script("clients.mjs", vec!["meet".into(), url(&server)], &server).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn javascript_clients_meet_over_two_linked_servers() {
-    let (data_a, data_b) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let a = server(data_a.path(), |_| ()).await;
+/// Two servers, the second linked to the first.
+async fn linked_servers(data_a: &Path, data_b: &Path) -> (Server, Server) {
+    let a = server(data_a, |_| ()).await;
     let link = Linked { url: url(&a), token: None };
-    let b = server(data_b.path(), |options| options.linked = vec![link]).await;
+    let b = server(data_b, |options| options.linked = vec![link]).await;
     until("the servers are linked", || b.repo().connections().iter().any(|c| c.peer.is_some()))
         .await;
+    (a, b)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn javascript_clients_meet_over_two_linked_servers() {
+    let data = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (a, b) = linked_servers(data.0.path(), data.1.path()).await;
     script("clients.mjs", vec!["linked".into(), url(&a), url(&b)], &a).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_javascript_client_hears_what_linked_servers_have_on_their_disks() {
-    let (data_a, data_b) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let a = server(data_a.path(), |_| ()).await;
-    let link = Linked { url: url(&a), token: None };
-    let b = server(data_b.path(), |options| options.linked = vec![link]).await;
-    until("the servers are linked", || b.repo().connections().iter().any(|c| c.peer.is_some()))
-        .await;
+    let data = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (a, b) = linked_servers(data.0.path(), data.1.path()).await;
     let stores = [&b, &a].map(|server| server.repo().storage_id().as_str().to_owned());
     let arguments = [vec!["heads".into(), url(&b)], stores.to_vec()].concat();
     script("clients.mjs", arguments, &b).await;

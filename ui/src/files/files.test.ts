@@ -1,59 +1,28 @@
 // @vitest-environment jsdom
 import axe from "axe-core";
-import { flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryWorld, noMirror } from "../backend/memory";
-import Shell from "../Shell.svelte";
 import { App } from "../shared/app.svelte";
 import { strings } from "../shared/strings";
+import { clearPage, preparePage, rest, show } from "../shared/test-window";
 import { filesStatus, phaseSentence, reportLines } from "./words";
 
 const words = strings.files;
 let world: MemoryWorld;
 let app: App;
-let shell: Record<string, unknown> | null = null;
 
 beforeEach(async () => {
-  Range.prototype.getClientRects = () => [] as unknown as DOMRectList;
-  Range.prototype.getBoundingClientRect = () => new DOMRect();
-  Element.prototype.scrollIntoView = () => undefined;
-  HTMLDialogElement.prototype.showModal = function () {
-    this.setAttribute("open", "");
-  };
-  HTMLDialogElement.prototype.close = function () {
-    this.removeAttribute("open");
-  };
-  window.ResizeObserver = class {
-    observe(): void {}
-    unobserve(): void {}
-    disconnect(): void {}
-  };
-  window.matchMedia = () =>
-    ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }) as unknown as MediaQueryList;
-  HTMLCanvasElement.prototype.getContext = () => null;
-  localStorage.clear();
+  preparePage();
   world = new MemoryWorld({ settings: { name: "Kim" } });
   world.addNote("a", "# Apples\n\nred\n", world.home, { updated: 2 });
   world.addNote("b", "# Bread\n\nrye, by Vim\n", world.home, { updated: 1 });
   app = new App(world.backend());
-  shell = mount(Shell, { target: document.body, props: { app } });
-  await app.start();
+  await show(app);
   app.dialog = { kind: "settings", page: "files" };
   await rest();
 });
 
-afterEach(async () => {
-  if (shell) await unmount(shell);
-  shell = null;
-  document.body.replaceChildren();
-});
-
-async function rest(): Promise<void> {
-  for (let i = 0; i < 6; i += 1) {
-    flushSync();
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-}
+afterEach(clearPage);
 
 function button(name: string): HTMLButtonElement {
   const found = [...document.querySelectorAll("button")].find((each) => each.textContent === name || each.getAttribute("aria-label") === name);

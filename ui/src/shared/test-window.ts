@@ -46,10 +46,15 @@ export async function openWindow(options: MemoryWorldOptions = {}): Promise<{ wo
     world.addFolder("work", "Work", world.home);
   }
   const app = new App(world.backend());
-  shell = mount(Shell, { target: document.body, props: { app } });
-  await app.start();
+  await show(app);
   await rest();
   return { world, app };
+}
+
+/** Starts an app in the page. */
+export async function show(app: App): Promise<void> {
+  shell = mount(Shell, { target: document.body, props: { app } });
+  await app.start();
 }
 
 /** Lets what was asked for be answered and shown. */

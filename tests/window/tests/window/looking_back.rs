@@ -17,6 +17,17 @@ A long weekend in **May**, by train.
 - [ ] find a room near the harbour
 ";
 
+/// The app of Ana with the plan open, which Ben made.
+fn plan(ana: &Person, server: &Server) -> Result<(App, Peer)> {
+    let ben = Peer::with_new_note(&server.address(), PLAN)?;
+    let app = ana.open()?;
+    app.welcome("Ana", Some(&server.address()))?;
+    app.take_link(&ben.note_id())?;
+    app.open_note(&ben.note_id())?;
+    app.text_when("the plan", |text| text == PLAN)?;
+    Ok((app, ben))
+}
+
 #[test]
 fn what_others_did_while_one_was_away_is_shown_and_dismissed() -> Result<()> {
     if !wanted() {
@@ -25,15 +36,10 @@ fn what_others_did_while_one_was_away_is_shown_and_dismissed() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let _inside = runtime.enter();
     let server = Server::start()?;
-    let ben = Peer::with_new_note(&server.address(), PLAN)?;
-    let note = ben.note_id();
     let ana = Person::new("ana-away")?;
-    let app = ana.open()?;
+    let (app, ben) = plan(&ana, &server)?;
+    let note = ben.note_id();
     let page = &app.page;
-    app.welcome("Ana", Some(&server.address()))?;
-    app.take_link(&note)?;
-    app.open_note(&note)?;
-    app.text_when("the plan", |text| text == PLAN)?;
     ben.show("Ben", 0);
     app.shows(".peers", "")?;
     page.element(".peer-flag")?;
@@ -91,15 +97,10 @@ fn an_earlier_version_is_looked_at_and_restored_as_a_new_change() -> Result<()> 
     let runtime = tokio::runtime::Runtime::new()?;
     let _inside = runtime.enter();
     let server = Server::start()?;
-    let ben = Peer::with_new_note(&server.address(), PLAN)?;
-    let note = ben.note_id();
     let ana = Person::new("ana-history")?;
-    let app = ana.open()?;
+    let (app, ben) = plan(&ana, &server)?;
+    let note = ben.note_id();
     let page = &app.page;
-    app.welcome("Ana", Some(&server.address()))?;
-    app.take_link(&note)?;
-    app.open_note(&note)?;
-    app.text_when("the plan", |text| text == PLAN)?;
     app.caret_to_end()?;
     app.type_text(&format!("{ENTER}Ana brings the cake."))?;
     app.status_when("her words to be saved", saved)?;
