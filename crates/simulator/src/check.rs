@@ -42,6 +42,7 @@ pub(crate) fn note_claims(
     document: &DocumentId,
     status: &DocumentStatus,
 ) {
+    believed(world, process, status);
     let mut noted = vec![(process.node, status.disk.heads.clone())];
     for server in &status.servers {
         if let Some(node) = owner(world, &server.storage_id) {
@@ -54,6 +55,39 @@ pub(crate) fn note_claims(
         claims.extend(heads);
         world.report.claims += claims.len() - before;
     }
+}
+
+impl Claims {
+    /// What was deleted on a machine by choice is not missed there.
+    pub(crate) fn withdraw(&mut self, node: usize, document: &DocumentId) {
+        if let Some(claims) = self.0.get_mut(&node) {
+            claims.remove(document);
+        }
+    }
+}
+
+/// Checks that a machine believes only those about a disk whom it dialed or let in as servers.
+pub(crate) fn believed(world: &mut World, process: Process, status: &DocumentStatus) {
+    for server in &status.servers {
+        let name = server.peer.as_str().trim_start_matches('n');
+        let speaker = name.split('r').next().and_then(|index| index.parse::<usize>().ok());
+        let speaker = speaker.and_then(|index| world.nodes.get(index));
+        let is_dialed = |speaker: &Node| {
+            world.nodes.get(process.node).is_some_and(|node| node.dials.contains(&speaker.index))
+        };
+        if !speaker.is_some_and(|speaker| speaker.has_token || is_dialed(speaker)) {
+            let reason = format!("machine {} believes {server:?} about a disk", process.node);
+            world.fail(Failure(reason));
+        }
+    }
+}
+
+/// As [`believed`], for all documents of a machine that nobody at it looks at.
+pub(crate) fn nobody_is_deceived(world: &mut World, index: usize) {
+    let Some(node) = world.nodes.get(index) else { return };
+    let (process, Some(hub)) = (node.process(), &node.hub) else { return };
+    let statuses: Vec<_> = hub.documents().filter_map(|id| hub.status(id)).collect();
+    statuses.iter().for_each(|status| believed(world, process, status));
 }
 
 fn owner(world: &World, storage_id: &StorageId) -> Option<usize> {
@@ -71,6 +105,9 @@ pub(crate) fn durable_claims(world: &mut World, index: usize) {
                 let lost = heads.iter().find(|head| !stored.document().has_change(head));
                 if let Some(head) = lost {
                     failure = Some(format!("machine {index} lost {head}, which was durable"));
+                }
+                if stored.is_deleted() && !heads.is_empty() {
+                    failure = Some(format!("machine {index} lost {document}, put back before"));
                 }
                 if stored.unread() > 0 {
                     failure = Some(format!("machine {index} wrote what it cannot read"));
@@ -115,13 +152,17 @@ pub(crate) fn agree(world: &World) -> Result<(), Failure> {
             continue;
         }
         let mut copies: Vec<Copy> = Vec::new();
-        for node in &world.nodes {
+        for node in world.nodes.iter().filter(|node| !node.has_deleted(id)) {
             let document = node.hub.as_ref().and_then(|hub| hub.document(id));
             let Some(document) = document else {
                 if node.opened.contains(id) {
                     let hub = node.hub.as_ref();
                     let how = hub.map(|hub| hub.availability(id));
                     return Err(Failure(format!("machine {} lacks {id}: {how:?}", node.index)));
+                }
+                // A server that nobody dials hears the news of what is used at it.
+                if world.is_one_way && node.is_server && !is_used(node, id) {
+                    continue;
                 }
                 // What is on a disk only must be the same as well.
                 match read(node.disk.durable(), id) {
@@ -151,6 +192,12 @@ pub(crate) fn agree(world: &World) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether somebody is connected with a machine and syncs the document with it.
+fn is_used(node: &Node, id: &DocumentId) -> bool {
+    let status = node.hub.as_ref().and_then(|hub| hub.status(id));
+    status.is_some_and(|status| !status.peers.is_empty())
+}
+
 /// What one machine has of a document.
 #[derive(Debug)]
 struct Copy {
@@ -168,6 +215,7 @@ pub(crate) fn is_quiet(world: &World) -> bool {
         .nodes
         .iter()
         .all(|node| node.unanswered() == 0 && node.hub.as_ref().is_some_and(|hub| hub.is_saved()))
+        && world.nodes.iter().all(|node| node.fates.values().all(|f| !f.is_deleted || f.is_final))
 }
 
 /// The promises that are due when everything has healed.
@@ -208,7 +256,11 @@ fn storms(world: &World) -> Result<(), Failure> {
     let per_change = 6 * links;
     let per_meeting = 8 + 12 * report.documents;
     let restless = 400 * links;
-    let bound = report.edits * per_change + report.connections * per_meeting + restless;
+    let per_return = 12 * links;
+    let bound = report.edits * per_change
+        + report.connections * per_meeting
+        + report.put_back * per_return
+        + restless;
     if report.frames > bound {
         let frames = report.frames;
         return Err(Failure(format!("a storm: {frames} frames, at most {bound} expected")));

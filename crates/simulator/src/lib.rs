@@ -3,11 +3,15 @@
 //! [`run`] plays one story: a network of two to eight repos, each a [`rejoin_sync::Hub`] as the
 //! real program runs it, in virtual time and in one thread. For a while everything goes wrong that
 //! can go wrong: messages are late, connections break in mid-message, the network is split,
-//! machines crash and lose what their disk had not synced, disks report errors, clocks jump. Then
-//! everything heals, and the promises are checked:
+//! machines crash and lose what their disk had not synced, disks report errors, clocks jump. People
+//! delete documents and put them back, some servers were given no token by those they dial, and some
+//! clients pretend to be the store of a server. Then everything heals, and the promises are checked:
 //!
 //! - all copies of a document have the same heads and the same text,
 //! - nothing is missing that a status had called durable, here or on a server,
+//! - nobody believes a stranger about a disk,
+//! - what was deleted stays away until a person puts it back, and then stays, over every restart,
+//!   and nobody speaks of it meanwhile,
 //! - every effect was answered once, and none was asked for on a connection that is closed,
 //! - a message that nobody keeps arrived nowhere twice,
 //! - the number of messages is bounded by the number of changes and connections.
@@ -15,6 +19,7 @@
 //! A story follows from its seed, so that a failure is replayed by its number.
 
 mod check;
+mod deletion;
 mod network;
 mod node;
 mod random;
@@ -38,6 +43,10 @@ pub struct Report {
     pub frames: usize,
     /// Machines that crashed.
     pub crashes: usize,
+    /// Documents that somebody deleted on one machine.
+    pub deletions: usize,
+    /// Deletions that somebody took back, or took another copy in over.
+    pub put_back: usize,
     /// Statuses that called something durable, which was checked at every crash and at the end.
     pub claims: usize,
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rejoin_sync::{Admitted, ConnectionId, Event};
+use rejoin_sync::{Admitted, ConnectionId, DocumentId, Event, wire::WireMessage};
 
 use crate::{
     check::Failure,
@@ -29,6 +29,14 @@ struct Pipe {
     broken: bool,
 }
 
+/// Whether a frame syncs a document or asks for it.
+fn names(frame: &[u8], id: &DocumentId) -> bool {
+    match WireMessage::decode(frame) {
+        Ok(WireMessage::Sync(message) | WireMessage::Request(message)) => message.document == *id,
+        _ => false,
+    }
+}
+
 impl Network {
     pub(crate) fn hears(&self, a: usize, b: usize) -> bool {
         self.side.get(a) == self.side.get(b)
@@ -53,7 +61,7 @@ impl World {
             return;
         }
         let address = format!("n{}", process.node);
-        let admitted = match self.nodes.get(process.node).is_some_and(|node| node.is_server) {
+        let admitted = match self.nodes.get(process.node).is_some_and(|node| node.has_token) {
             true => Admitted::Server,
             false => Admitted::Writer,
         };
@@ -86,10 +94,16 @@ impl World {
     pub(crate) fn send(&mut self, process: Process, connection: ConnectionId, frame: Vec<u8>) {
         let (delay, busy) = (self.random.millis(1, 120), self.random.one_in(4));
         let Some(node) = self.alive(process) else { return };
-        let Some(Stage::Open { pipe, end, unsent }) = node.connections.get_mut(&connection) else {
+        let Some(Stage::Open { unsent, .. }) = node.connections.get_mut(&connection) else {
             return self.fail(Failure::new("a frame was sent on a closed connection"));
         };
         *unsent += 1;
+        let is_silent = node.fates.iter().all(|(id, fate)| !fate.is_deleted || !names(&frame, id));
+        if !is_silent {
+            return self.fail(Failure::new("a document was synced that was deleted"));
+        }
+        let Some(node) = self.alive(process) else { return };
+        let Some(Stage::Open { pipe, end, .. }) = node.connections.get(&connection) else { return };
         let (pipe, to) = (*pipe, 1 - *end);
         self.report.frames += 1;
         let leaves = if busy { self.random.millis(1, 300) } else { Duration::ZERO };

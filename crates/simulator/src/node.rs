@@ -12,11 +12,13 @@ use rejoin_document::{
 use rejoin_storage::{Batch, ChunkStore, FaultyStore, KeyPrefix, StorageKey};
 use rejoin_sync::{
     ConnectionId, DocumentEvent, DocumentId, Effect, Event, Hub, HubOptions, Now, PeerId,
-    PublishMode, ServeOnRequest, ShareAll, StorageId, StoredDocument, StoredKey, WriteBatch,
+    PublishMode, ServeOnRequest, ShareAll, StorageId, StoredDocument, StoredKey, StoredKind,
+    WriteBatch,
 };
 
 use crate::{
     check::Failure,
+    deletion::Fate,
     world::{Happening, Process, World},
 };
 
@@ -24,6 +26,10 @@ use crate::{
 pub(crate) struct Node {
     pub(crate) index: usize,
     pub(crate) is_server: bool,
+    /// Says of itself that it is a server whose disk can be relied on.
+    pub(crate) is_pretender: bool,
+    /// Those whom it dials let it in as a server.
+    pub(crate) has_token: bool,
     pub(crate) dials: Vec<usize>,
     pub(crate) storage_id: StorageId,
     pub(crate) disk: FaultyStore,
@@ -43,6 +49,8 @@ pub(crate) struct Node {
     writing: usize,
     /// What a window shows of each open document, kept up to date by patches alone.
     pub(crate) screens: BTreeMap<DocumentId, Screen>,
+    /// What was last decided about documents that were ever deleted here.
+    pub(crate) fates: BTreeMap<DocumentId, Fate>,
     /// Messages that nobody keeps, as they arrived.
     heard: BTreeSet<Vec<u8>>,
 }
@@ -95,6 +103,8 @@ impl Node {
         Self {
             index,
             is_server,
+            is_pretender: false,
+            has_token: is_server,
             dials,
             storage_id: StorageId::from_random(seed),
             disk: FaultyStore::new(u64::from_le_bytes(seed[..8].try_into().unwrap_or_default())),
@@ -109,6 +119,7 @@ impl Node {
             loading: 0,
             writing: 0,
             screens: BTreeMap::new(),
+            fates: BTreeMap::new(),
             heard: BTreeSet::new(),
         }
     }
@@ -166,6 +177,11 @@ impl Node {
     pub(crate) fn actor(&mut self, document: &DocumentId, fresh: [u8; 16]) -> ActorId {
         self.actors.entry(document.clone()).or_insert_with(|| ActorId::new(&fresh)).clone()
     }
+
+    /// Whoever writes to the document next is another: what the last one wrote may be gone.
+    pub(crate) fn forget_actor(&mut self, document: &DocumentId) {
+        self.actors.remove(document);
+    }
 }
 
 /// What a disk has of a document.
@@ -176,10 +192,19 @@ pub(crate) fn read(disk: &dyn ChunkStore, id: &DocumentId) -> Result<StoredDocum
     Ok(StoredDocument::assemble(id, entries.collect()))
 }
 
-/// The documents of which a disk has something.
+/// The documents of which a disk has something and no note that they were deleted.
 fn stored(disk: &dyn ChunkStore) -> BTreeSet<DocumentId> {
-    let keys = disk.keys(&KeyPrefix::all()).unwrap_or_default();
-    keys.iter().filter_map(|key| key.segments()[0].parse().ok()).collect()
+    let (mut stored, mut deleted) = (BTreeSet::new(), BTreeSet::new());
+    for key in disk.keys(&KeyPrefix::all()).unwrap_or_default() {
+        let [document, kind, ..] = key.segments() else { continue };
+        let Ok(document) = document.parse::<DocumentId>() else { continue };
+        match StoredKind::parse(kind) {
+            Some(StoredKind::Snapshot | StoredKind::Incremental) => stored.insert(document),
+            Some(StoredKind::Deleted) => deleted.insert(document),
+            _ => false,
+        };
+    }
+    &stored - &deleted
 }
 
 impl World {
@@ -205,7 +230,7 @@ impl World {
             storage_id: Some(node.storage_id.clone()),
             session: name.clone(),
             seed,
-            reports_durable_heads: node.is_server,
+            reports_durable_heads: node.is_server || node.is_pretender,
             idle_after: idle_after.filter(|_| node.is_server),
             ..HubOptions::new(PeerId::new(&name).expect("invariant: the name is short"))
         };
@@ -242,6 +267,7 @@ impl World {
         }
         self.report.crashes += 1;
         crate::check::durable_claims(self, index);
+        crate::deletion::decisions_survive(self, index);
     }
 
     /// Lets the hub of a process know what happened.
@@ -338,6 +364,7 @@ impl World {
             self.perform(process, effect);
         }
         crate::check::screens(self, process);
+        crate::deletion::decisions_hold(self, process);
     }
 
     fn perform(&mut self, process: Process, effect: Effect) {
@@ -376,6 +403,9 @@ impl World {
             }
             DocumentEvent::Ready => {
                 let Some(node) = self.alive(process) else { return };
+                if node.has_deleted(document) {
+                    return self.fail(Failure::new("a document came back that was deleted"));
+                }
                 node.screens.remove(document);
                 node.show(document);
             }

@@ -14,7 +14,7 @@ use crate::{
 /// Sets up a network whose shape follows from the seed.
 pub(crate) fn begin(seed: u64) -> World {
     let mut world = World::new(seed);
-    let shape = world.random.below(3);
+    let shape = world.random.below(4);
     let clients = 1 + world.random.below(5);
     let add = |world: &mut World, is_server, dials| {
         let bytes = world.random.bytes();
@@ -35,6 +35,19 @@ pub(crate) fn begin(seed: u64) -> World {
                 add(&mut world, false, vec![server]);
             }
         }
+        // Servers that reach each other in one direction only, each with clients.
+        2 => {
+            world.is_one_way = true;
+            let servers = 2 + world.random.below(2);
+            add(&mut world, true, vec![]);
+            (1..servers).for_each(|index| {
+                let target = world.random.below(index);
+                add(&mut world, true, vec![target]);
+            });
+            (0..servers.max(clients)).for_each(|index| {
+                add(&mut world, false, vec![index % servers]);
+            });
+        }
         // No server: everybody dials somebody before them, so that all are connected.
         _ => {
             add(&mut world, false, vec![]);
@@ -48,6 +61,7 @@ pub(crate) fn begin(seed: u64) -> World {
             }
         }
     }
+    choose_who_is_trusted(&mut world);
     world.report.nodes = world.nodes.len();
     world.split(true);
     for index in 0..world.nodes.len() {
@@ -57,6 +71,19 @@ pub(crate) fn begin(seed: u64) -> World {
         create(&mut world);
     }
     world
+}
+
+/// Some servers were given no token, and a client may pretend to be the store of the first server.
+fn choose_who_is_trusted(world: &mut World) {
+    let servers = world.nodes.iter().filter(|node| node.is_server).count();
+    for index in 0..servers {
+        world.nodes[index].has_token = world.random.one_in(2);
+    }
+    if servers > 0 && world.random.one_in(3) {
+        let index = servers + world.random.below(world.nodes.len() - servers);
+        world.nodes[index].is_pretender = true;
+        world.nodes[index].storage_id = world.nodes[0].storage_id.clone();
+    }
 }
 
 /// Somebody makes a document; it is known to all, as if the link had been sent by mail.
@@ -102,6 +129,9 @@ pub(crate) fn heal(world: &mut World) -> Result<(), Failure> {
         world.restart(index);
         world.act(index, |hub, now| hub.set_offline(false, now));
     }
+    // Without servers, the others may have nobody but the one who deleted it to meet through.
+    let has_servers = world.nodes.iter().any(|node| node.is_server);
+    world.choose_final_deletions(has_servers);
     // Whoever works with documents opens all of them, and lets out what was held back.
     for id in world.documents.clone() {
         for index in client_indexes(world) {
@@ -111,6 +141,8 @@ pub(crate) fn heal(world: &mut World) -> Result<(), Failure> {
         }
     }
     for second in 0..240 {
+        // That something was deleted is known once the disk was read.
+        world.put_all_back();
         // A draft that lay on a disk only is there once its document was read.
         if second % 10 == 9 {
             for id in world.documents.clone() {
@@ -147,9 +179,17 @@ impl World {
         let clients = client_indexes(self);
         let client = clients[self.random.below(clients.len())];
         let Some(id) = self.any_document() else { return create(self) };
+        check::nobody_is_deceived(self, any);
         match self.random.below(100) {
-            0..55 => self.type_into(client, &id),
-            55..65 => open(self, client, &id),
+            0..49 => self.type_into(client, &id),
+            49..51 => self.delete(client, &id),
+            51..53 => {
+                self.undelete(client, &id);
+                open(self, client, &id);
+            }
+            53..55 => self.take_in(client, &id),
+            55..64 => open(self, client, &id),
+            64..65 => self.close_window(client, &id),
             65..68 => self.crash_for_a_while(any),
             68..72 => self.break_any(),
             72..74 => self.split(false),
@@ -197,6 +237,14 @@ impl World {
         let hours = self.random.below(48) as i64 - 24;
         if let Some(node) = self.nodes.get_mut(index) {
             node.clock_error += hours * 3_600_000;
+        }
+    }
+
+    /// Somebody has seen enough of a document.
+    fn close_window(&mut self, index: usize, id: &DocumentId) {
+        if self.nodes[index].opened.remove(id) {
+            self.nodes[index].screens.remove(id);
+            self.act(index, |hub, now| hub.close_document(id, now));
         }
     }
 

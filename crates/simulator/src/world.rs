@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) failure: Option<Failure>,
     /// Nothing goes wrong any more.
     pub(crate) healing: bool,
+    /// No server is dialed by those that it dials, nor by others that would tell it of their news.
+    pub(crate) is_one_way: bool,
     queue: BTreeMap<(Duration, u64), Happening>,
     sequence: u64,
 }
@@ -72,6 +74,7 @@ impl World {
             report: Report::default(),
             failure: None,
             healing: false,
+            is_one_way: false,
             queue: BTreeMap::new(),
             sequence: 0,
         }

@@ -22,6 +22,8 @@ fn every_network_heals_and_keeps_its_promises() {
         total.crashes += report.crashes;
         total.claims += report.claims;
         total.connections += report.connections;
+        total.deletions += report.deletions;
+        total.put_back += report.put_back;
     }
     println!("{total:?}");
 }

@@ -157,6 +157,11 @@ impl StoredDocument {
         &self.document
     }
 
+    /// Whether there is a note that it was deleted here.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
     /// How many chunks could not be read completely. They stay where they are.
     pub fn unread(&self) -> usize {
         self.unread

@@ -145,11 +145,13 @@ impl Hub {
             .iter()
             .filter(|(_, slot)| match slot.phase {
                 Phase::Ready => true,
-                // What the peer has on its disk needs no announcement; its own news will come.
-                // That it once received something says nothing after a crash.
+                // What the peer has on its disk needs no announcement, unless somebody here wants
+                // to hear its own news of it: a server tells them to none but those who named the
+                // document. That it once received something says nothing after a crash.
                 Phase::Dormant => {
                     let durable = peer.lasting_storage_id().and_then(|id| slot.durable.get(id));
-                    durable.is_none_or(|report| report.heads != slot.disk.heads)
+                    !slot.sessions.is_empty()
+                        || durable.is_none_or(|report| report.heads != slot.disk.heads)
                 }
                 _ => false,
             })

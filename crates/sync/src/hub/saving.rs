@@ -94,6 +94,13 @@ impl Saving {
         (documents, false)
     }
 
+    /// Whether the disk still has what was stored of a document before it was erased.
+    fn is_erasing(&self, document: &DocumentId) -> bool {
+        let in_flight = self.in_flight.as_ref();
+        self.erased.contains_key(document)
+            || in_flight.is_some_and(|in_flight| in_flight.erased.contains_key(document))
+    }
+
     /// Whether a document could be written without erasing anything first.
     fn has_free_documents(&self) -> bool {
         self.dirty.iter().any(|document| !self.erased.contains_key(document))
@@ -317,6 +324,9 @@ impl Hub {
         for written in in_flight.documents {
             self.document_written(written, now);
         }
+        for document in in_flight.erased.keys() {
+            self.forget_if_unused(document);
+        }
         if had_failed {
             self.status_changed.extend(self.slots.keys().cloned());
         }
@@ -446,6 +456,10 @@ impl Hub {
         let is_unused = slot.watchers == 0 && slot.sessions.is_empty();
         // What lies on disk is announced to those whom we dial when they are there again.
         if slot.phase == Phase::Dormant && !self.dialers.is_empty() {
+            return;
+        }
+        // Whoever asks next would read what is about to go.
+        if self.saving.is_erasing(document) {
             return;
         }
         if is_light && is_unused && !slot.is_dirty() && slot.disk.unsaved_states.is_empty() {

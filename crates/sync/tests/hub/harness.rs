@@ -264,6 +264,21 @@ impl Net {
         self.settle();
     }
 
+    /// Breaks the connections between two machines, and lets nobody dial for now.
+    pub(crate) fn cut_between(&mut self, a: usize, b: usize) {
+        self.is_cut = true;
+        let now = self.time();
+        let ends: Vec<_> = self.peers.iter().map(|(end, other)| (*end, other.0)).collect();
+        for ((index, connection), other) in ends {
+            if (index, other) == (a, b) || (index, other) == (b, a) {
+                self.peers.remove(&(index, connection));
+                let event = Event::Closed { connection, reason: "the link is cut".into() };
+                self.machines[index].hub.handle(event, now);
+            }
+        }
+        self.settle();
+    }
+
     /// A frame arrives out of the blue on the first connection of a machine.
     pub(crate) fn inject(&mut self, to: usize, frame: Vec<u8>) {
         let (_, connection) = *self.peers.keys().find(|(index, _)| *index == to).unwrap();

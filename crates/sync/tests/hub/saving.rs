@@ -298,6 +298,24 @@ fn what_comes_again_after_a_deletion_is_not_erased_with_it_however_the_disk_fail
 }
 
 #[test]
+fn a_deletion_that_was_taken_back_is_not_read_from_the_disk_again() {
+    let (mut net, machine) = alone();
+    net.act(machine, |hub, now| hub.delete(&id(1), now));
+    net.advance(Duration::from_secs(1));
+    net.machines[machine].is_disk_slow = true;
+    net.act(machine, |hub, now| hub.undelete(&id(1), now));
+    net.act(machine, |hub, now| hub.close_document(&id(1), now));
+    net.open(machine, &id(1));
+    net.let_disk_answer(machine);
+    net.advance(Duration::from_secs(1));
+    assert_eq!(net.machines[machine].hub.availability(&id(1)), Availability::Unavailable);
+    assert!(net.machines[machine].store.is_empty());
+    // What nobody uses is forgotten once the disk has it.
+    net.act(machine, |hub, now| hub.close_document(&id(1), now));
+    assert_eq!(net.machines[machine].hub.availability(&id(1)), Availability::Unknown);
+}
+
+#[test]
 fn a_batch_that_was_under_way_when_its_document_was_deleted_says_nothing_of_the_next() {
     let mut net = Net::new();
     let server = net.add(server_options("server"), ServeOnRequest);

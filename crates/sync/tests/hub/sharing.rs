@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rejoin_sync::{
     Access, Availability, ChosenDestinations, Destination, DocumentId, HubOptions, Offers,
-    PeerContext, ServeOnRequest, ShareAll, SharePolicy, wire::WireMessage,
+    PeerContext, PublishMode, ServeOnRequest, ShareAll, SharePolicy, wire::WireMessage,
 };
 
 use crate::harness::{Net, id, options, server_options};
@@ -143,6 +143,32 @@ fn a_ring_of_servers_that_all_lack_a_document_says_so_in_time() {
     net.open(last, &id(2));
     net.advance(Duration::from_secs(5));
     assert_eq!(net.text(last, &id(2)).as_deref(), Some("but this one goes round"));
+}
+
+#[test]
+fn news_of_another_server_reach_who_is_connected_here_after_the_link_was_cut() {
+    let mut net = Net::new();
+    let idle_after = Some(Duration::from_secs(60));
+    let far = net.add(server_options("far"), ServeOnRequest);
+    let near = net.add(HubOptions { idle_after, ..server_options("near") }, ServeOnRequest);
+    let (reader, writer) =
+        (net.add(options("reader"), ShareAll), net.add(options("writer"), ShareAll));
+    net.dial(near, far);
+    net.dial(reader, near);
+    net.dial(writer, far);
+    net.create(writer, &id(1), "a");
+    net.act(writer, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.open(reader, &id(1));
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(reader, &id(1)).as_deref(), Some("a"));
+    net.cut_between(near, far);
+    net.advance(Duration::from_secs(200));
+    assert!(net.machines[near].hub.document(&id(1)).is_none(), "it has left memory");
+    net.is_cut = false;
+    net.advance(Duration::from_secs(60));
+    net.type_into(writer, &id(1), "b");
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(reader, &id(1)).as_deref(), Some("ab"));
 }
 
 #[test]
