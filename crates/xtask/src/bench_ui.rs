@@ -18,7 +18,7 @@ const HEAD: &str = "# How fast the window is
 
 `cargo xtask bench-ui` writes this table: the release build of the app, driven through WebDriver on a
 virtual screen with software rendering. An echo counts from the key to the end of the frame that shows
-it. The other window is on the same computer, with a server between the two. A cold start counts from
+it; what is typed is a sentence that the spelling knows. The other window is on the same computer, with a server between the two. A cold start counts from
 the start of the process to the first typed character in the note. Memory is what the backend's process
 holds of its own, without the code of the toolkit and the web view's library: that is mapped from files,
 shared with the web view's processes, and some 130 MB in any app with such a window.
