@@ -2,11 +2,17 @@
 
 use rejoin_document::TextUnit;
 use rejoin_storage::{Batch, ChunkStore, StorageKey};
-use rejoin_sync::{ChosenDestinations, Hub, HubOptions, PeerId, SharePolicy, StorageId};
+use rejoin_sync::{
+    ChosenDestinations, Hub, HubOptions, PeerId, SharePolicy, StorageId, StoredDocument,
+};
 use rejoin_websocket::{ClientTls, Limits};
 use std::time::Duration;
 
-use crate::{BuildError, Repo, core::Core, storage_thread::StorageThread};
+use crate::{
+    BuildError, Repo,
+    core::Core,
+    storage_thread::{Assemble, StorageThread},
+};
 
 /// What a repo is told at its beginning beside its store.
 #[derive(Debug, Clone)]
@@ -58,11 +64,13 @@ pub struct RepoBuilder {
     store: Box<dyn ChunkStore>,
     options: RepoOptions,
     policy: Option<Box<dyn SharePolicy>>,
+    pub(crate) assemble: Assemble,
 }
 
 impl RepoBuilder {
     pub(crate) fn new(store: Box<dyn ChunkStore>) -> Self {
-        Self { store, options: RepoOptions::default(), policy: None }
+        let assemble = StoredDocument::assemble;
+        Self { store, options: RepoOptions::default(), policy: None, assemble }
     }
 
     /// Takes other options than the default ones.
@@ -113,7 +121,7 @@ impl RepoBuilder {
         let hub = Hub::new(hub_options, policy);
         let (storage, requests) = StorageThread::channel();
         let core = Core::start(hub, storage, self.options);
-        StorageThread::start(self.store, requests, &core)?;
+        StorageThread::start(self.store, self.assemble, requests, &core)?;
         Ok(Repo::new(core, peer, storage_id, chosen))
     }
 }

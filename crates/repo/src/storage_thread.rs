@@ -1,7 +1,9 @@
 //! The thread that owns the store: disks make callers wait, so nobody else calls it.
 
 use std::{
+    any::Any,
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
         mpsc::{self, RecvTimeoutError},
@@ -66,11 +68,15 @@ pub(crate) struct Listed {
 }
 
 /// The segments of a key, and its value.
-type Entry = (Vec<String>, Vec<u8>);
+pub(crate) type Entry = (Vec<String>, Vec<u8>);
+
+/// Puts a document together from what was read of it.
+pub(crate) type Assemble = fn(&DocumentId, Vec<Entry>) -> StoredDocument;
 
 /// Owns the store until nobody can send requests any more.
 pub(crate) struct StorageThread {
     store: Box<dyn ChunkStore>,
+    assemble: Assemble,
     core: Weak<Core>,
 }
 
@@ -81,10 +87,11 @@ impl StorageThread {
 
     pub(crate) fn start(
         store: Box<dyn ChunkStore>,
+        assemble: Assemble,
         requests: mpsc::Receiver<StorageRequest>,
         core: &Arc<Core>,
     ) -> std::io::Result<()> {
-        let thread = Self { store, core: Arc::downgrade(core) };
+        let thread = Self { store, assemble, core: Arc::downgrade(core) };
         let builder = std::thread::Builder::new().name("storage".into());
         builder.spawn(move || thread.run(requests)).map(|_| ())
     }
@@ -95,18 +102,17 @@ impl StorageThread {
                 StorageRequest::WriteDue => {}
                 StorageRequest::Load { load, document } => self.load(load, document),
                 StorageRequest::Write { write, batch } => {
-                    let result = self.write(&batch).map_err(|error| error.to_string());
+                    let result = in_words(|| self.write(&batch));
                     if let Err(reason) = &result {
                         tracing::warn!(reason, "writing failed");
                     }
                     self.answer(Event::Written { write, result });
                 }
                 StorageRequest::List { answer } => {
-                    let _ = answer.send(self.list().map_err(|error| error.to_string()));
+                    let _ = answer.send(in_words(|| self.list()));
                 }
                 StorageRequest::Measure { document, answer } => {
-                    let size = self.store.size(&prefix(&document));
-                    let _ = answer.send(size.map_err(|error| error.to_string()));
+                    let _ = answer.send(in_words(|| self.store.size(&prefix(&document))));
                 }
                 StorageRequest::Barrier { answer } => {
                     let _ = answer.send(());
@@ -143,11 +149,11 @@ impl StorageThread {
 
     /// Reads here, and puts the document together where it does not keep others waiting.
     fn load(&self, load: LoadId, document: DocumentId) {
-        let entries = match self.read(&document) {
+        let entries = match in_words(|| self.read(&document)) {
             Ok(entries) => entries,
-            Err(error) => {
-                tracing::warn!(%document, %error, "reading failed");
-                return self.answer(Event::Loaded { load, result: Err(error.to_string()) });
+            Err(reason) => {
+                tracing::warn!(%document, reason, "reading failed");
+                return self.answer(Event::Loaded { load, result: Err(reason) });
             }
         };
         if entries.is_empty() {
@@ -155,14 +161,19 @@ impl StorageThread {
             return self.answer(Event::Loaded { load, result: Ok(stored) });
         }
         let Some(core) = self.core.upgrade() else { return };
-        let weak = self.core.clone();
+        let (weak, assemble) = (self.core.clone(), self.assemble);
         core.runtime.spawn_blocking(move || {
-            let stored = StoredDocument::assemble(&document, entries);
-            if stored.unread() > 0 {
-                tracing::warn!(%document, chunks = stored.unread(), "some chunks cannot be read");
+            let result = in_words(|| Ok(Box::new(assemble(&document, entries))));
+            match &result {
+                Ok(stored) if stored.unread() > 0 => {
+                    let chunks = stored.unread();
+                    tracing::warn!(%document, chunks, "some chunks cannot be read");
+                }
+                Ok(_) => {}
+                Err(reason) => tracing::warn!(%document, reason, "reading failed"),
             }
             if let Some(core) = weak.upgrade() {
-                core.handle(Event::Loaded { load, result: Ok(Box::new(stored)) });
+                core.handle(Event::Loaded { load, result });
             }
         });
     }
@@ -209,6 +220,23 @@ impl StorageThread {
     }
 }
 
+/// What a step gives, or in words why it gives nothing.
+///
+/// A panic is such a reason: whoever asked waits for an answer, and the thread has others to serve.
+/// What a store or a document was doing is dropped with it, and neither is used half made: a batch
+/// that was not said to be written is written again, and a document is read anew.
+fn in_words<R>(step: impl FnOnce() -> Result<R, StoreError>) -> Result<R, String> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => Err(format!("the program failed at it: {}", words_of(panic.as_ref()))),
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason was given")
+}
+
 fn prefix(document: &DocumentId) -> KeyPrefix {
     KeyPrefix::new([document.to_string()]).expect("invariant: base 58 text is a legal segment")
 }
@@ -217,4 +245,59 @@ fn storage_key(key: &StoredKey) -> StorageKey {
     // A storage id may hold any text, even a nul character, which no key may.
     let segments = key.segments().map(|segment| segment.replace('\0', "\u{fffd}"));
     StorageKey::new(segments).expect("invariant: segments are not empty and hold no nul")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use rejoin_storage::SharedStore;
+    use rejoin_sync::Availability;
+
+    use super::*;
+    use crate::{FindError, Repo};
+
+    /// The first readings of a document with content end in a panic.
+    fn breaking(document: &DocumentId, entries: Vec<Entry>) -> StoredDocument {
+        static READINGS: AtomicUsize = AtomicUsize::new(0);
+        let reading = READINGS.fetch_add(1, Ordering::SeqCst);
+        assert!(reading >= 2, "reading {reading} broke off");
+        StoredDocument::assemble(document, entries)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_document_whose_reading_panics_is_unreadable_with_the_reason_and_tried_again() {
+        let store = SharedStore::new(1);
+        let first = Repo::builder(Box::new(store.clone())).build().unwrap();
+        let id = first.create().id().clone();
+        assert!(first.shutdown().await);
+
+        let mut builder = Repo::builder(Box::new(store));
+        builder.assemble = breaking;
+        let repo = builder.build().unwrap();
+        let patience = Duration::from_secs(60);
+        let found = tokio::time::timeout(patience, repo.find(&id)).await.unwrap();
+        let Err(FindError::Unreadable { document, reason }) = found else {
+            panic!("{:?}", found.map(|_| ()));
+        };
+        assert_eq!(document, id);
+        assert!(reason.contains("reading 0 broke off"), "{reason}");
+        // What others ask of the disk meanwhile is answered.
+        assert!(repo.list().await.unwrap().contains(&id));
+        let note = repo.open(&id);
+        let waiting = async {
+            let mut reasons = Vec::new();
+            while let Err(error) = note.ready().await {
+                reasons.push(error.to_string());
+            }
+            reasons
+        };
+        let reasons = tokio::time::timeout(patience, waiting).await.unwrap();
+        assert!(reasons.iter().all(|reason| reason.contains("reading 1 broke off")), "{reasons:?}");
+        assert_eq!(note.availability(), Availability::Ready);
+    }
 }

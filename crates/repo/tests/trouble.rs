@@ -3,48 +3,25 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use rejoin_document::ObjId;
 use rejoin_repo::{
-    ConnectionPhase, DocumentEvent, DocumentHandle, DocumentStatus, PublishMode, Repo,
+    ConnectionPhase, DocumentEvent, DocumentHandle, DocumentId, DocumentStatus, PublishMode, Repo,
     ServeOnRequest, ShareAll,
 };
 use rejoin_storage::{
-    Batch, ChunkStore, FaultyStore, KeyPrefix, MemoryStore, StorageKey, StoreError,
+    Batch, ChunkStore, KeyPrefix, MemoryStore, SharedStore, StorageKey, StoreError,
 };
 use rejoin_websocket::{DialOptions, ListenOptions, dial};
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A store that the test holds as well.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<FaultyStore>>);
-
-impl ChunkStore for Shared {
-    fn load(&self, key: &StorageKey) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.lock().unwrap().load(key)
-    }
-
-    fn load_range(&self, prefix: &KeyPrefix) -> Result<Vec<(StorageKey, Vec<u8>)>, StoreError> {
-        self.0.lock().unwrap().load_range(prefix)
-    }
-
-    fn keys(&self, prefix: &KeyPrefix) -> Result<Vec<StorageKey>, StoreError> {
-        self.0.lock().unwrap().keys(prefix)
-    }
-
-    fn size(&self, prefix: &KeyPrefix) -> Result<u64, StoreError> {
-        self.0.lock().unwrap().size(prefix)
-    }
-
-    fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.0.lock().unwrap().apply(batch)
-    }
-}
 
 fn repo() -> Repo {
     Repo::builder(Box::new(MemoryStore::new())).policy(ShareAll).build().unwrap()
@@ -68,19 +45,19 @@ async fn until(note: &DocumentHandle, what: &str, is: impl Fn(&DocumentStatus) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_said_and_writing_goes_on_when_there_is_room() {
-    let store = Shared(Arc::new(Mutex::new(FaultyStore::new(1))));
+    let store = SharedStore::new(1);
     let repo = Repo::builder(Box::new(store.clone())).build().unwrap();
     let note = repo.create();
     note.saved().await.unwrap();
-    let size = store.0.lock().unwrap().size(&KeyPrefix::all()).unwrap();
-    store.0.lock().unwrap().limit(Some(size));
+    let size = store.lock().size(&KeyPrefix::all()).unwrap();
+    store.lock().limit(Some(size));
 
     put(&note, "a", 1);
     assert!(note.saved().await.is_err());
     assert!(repo.storage_error().is_some());
     assert_eq!(note.read(|doc| doc.view().keys(ObjId::ROOT).unwrap()).unwrap(), ["a"]);
 
-    store.0.lock().unwrap().limit(None);
+    store.lock().limit(None);
     until(&note, "saved after all", |status| status.disk.is_all).await;
     assert!(repo.storage_error().is_none());
     assert!(repo.shutdown().await);
@@ -88,14 +65,14 @@ async fn a_full_disk_is_said_and_writing_goes_on_when_there_is_room() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_note_that_does_not_fit_keeps_no_other_off_a_full_disk() {
-    let store = Shared(Arc::new(Mutex::new(FaultyStore::new(1))));
+    let store = SharedStore::new(1);
     let repo = Repo::builder(Box::new(store.clone())).build().unwrap();
     let notes: Vec<_> = (0..10).map(|_| repo.create()).collect();
     for note in &notes {
         note.saved().await.unwrap();
     }
-    let size = store.0.lock().unwrap().size(&KeyPrefix::all()).unwrap();
-    store.0.lock().unwrap().limit(Some(size + 4000));
+    let size = store.lock().size(&KeyPrefix::all()).unwrap();
+    store.lock().limit(Some(size + 4000));
 
     // However well this is compressed, it stays larger than the room that is left.
     let large: String = (0..500).map(|_| uuid::Uuid::new_v4().to_string()).collect();
@@ -114,7 +91,7 @@ async fn a_note_that_does_not_fit_keeps_no_other_off_a_full_disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_called_saved_survives_the_end_of_the_machine() {
-    let store = Shared(Arc::new(Mutex::new(FaultyStore::new(2))));
+    let store = SharedStore::new(2);
     let first = Repo::builder(Box::new(store.clone())).build().unwrap();
     let note = first.create();
     let id = note.id().clone();
@@ -122,9 +99,9 @@ async fn what_was_called_saved_survives_the_end_of_the_machine() {
         put(&note, "n", number);
         note.saved().await.unwrap();
     }
-    store.0.lock().unwrap().crash();
+    store.lock().crash();
     drop((note, first));
-    store.0.lock().unwrap().restart();
+    store.lock().restart();
     let second = Repo::builder(Box::new(store)).build().unwrap();
     let note = second.find(&id).await.unwrap();
     assert_eq!(note.read(rejoin_document::Document::change_count).unwrap(), 21);
@@ -199,9 +176,73 @@ async fn a_client_that_sends_garbage_does_not_disturb_another() {
     until(&note, "received", |status| status.peers.iter().any(|peer| peer.has_all)).await;
 }
 
+/// A store in which something is so wrong that its calls end in a panic.
+struct Breaking {
+    store: MemoryStore,
+    breaks: Arc<AtomicBool>,
+}
+
+impl Breaking {
+    fn check(&self) {
+        assert!(!self.breaks.load(Ordering::SeqCst), "the store is in pieces");
+    }
+}
+
+impl ChunkStore for Breaking {
+    fn load(&self, key: &StorageKey) -> Result<Option<Vec<u8>>, StoreError> {
+        self.check();
+        self.store.load(key)
+    }
+
+    fn load_range(&self, prefix: &KeyPrefix) -> Result<Vec<(StorageKey, Vec<u8>)>, StoreError> {
+        self.check();
+        self.store.load_range(prefix)
+    }
+
+    fn keys(&self, prefix: &KeyPrefix) -> Result<Vec<StorageKey>, StoreError> {
+        self.check();
+        self.store.keys(prefix)
+    }
+
+    fn size(&self, prefix: &KeyPrefix) -> Result<u64, StoreError> {
+        self.check();
+        self.store.size(prefix)
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.check();
+        self.store.apply(batch)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_panics_is_one_that_fails_and_is_tried_again() {
+    let breaks = Arc::new(AtomicBool::new(false));
+    let store = Breaking { store: MemoryStore::new(), breaks: breaks.clone() };
+    let repo = Repo::builder(Box::new(store)).build().unwrap();
+    let note = repo.create();
+    note.saved().await.unwrap();
+
+    breaks.store(true, Ordering::SeqCst);
+    put(&note, "a", 1);
+    let error = note.saved().await.unwrap_err().to_string();
+    assert!(error.contains("the store is in pieces"), "{error}");
+    let other = repo.create().id().clone();
+    repo.delete(&other);
+    let unknown = DocumentId::from_random([7; 16]);
+    let error = timeout(PATIENCE, repo.find(&unknown)).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("the store is in pieces"), "{error}");
+    assert!(repo.list().await.unwrap_err().contains("the store is in pieces"));
+
+    breaks.store(false, Ordering::SeqCst);
+    until(&note, "saved after all", |status| status.disk.is_all).await;
+    assert!(repo.list().await.unwrap().contains(note.id()));
+    assert!(repo.shutdown().await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_document_is_gone_from_disk_and_list() {
-    let store = Shared(Arc::new(Mutex::new(FaultyStore::new(3))));
+    let store = SharedStore::new(3);
     let repo = Repo::builder(Box::new(store.clone())).build().unwrap();
     let (kept, gone) = (repo.create(), repo.create());
     for note in [&kept, &gone] {
@@ -213,7 +254,7 @@ async fn a_deleted_document_is_gone_from_disk_and_list() {
     while !matches!(events.next().await, Some(DocumentEvent::Deleted)) {}
     assert!(repo.shutdown().await);
     let prefix = KeyPrefix::new([gone.id().to_string()]).unwrap();
-    assert_eq!(store.0.lock().unwrap().keys(&prefix).unwrap().len(), 1, "the note of it");
+    assert_eq!(store.lock().keys(&prefix).unwrap().len(), 1, "the note of it");
     assert!(repo.find(gone.id()).await.is_err());
 }
 

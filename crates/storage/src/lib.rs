@@ -9,6 +9,7 @@
 //! | [`SqliteStore`] | programs: one file, synced before [`ChunkStore::apply`] returns |
 //! | [`MemoryStore`] | tests, and people who want nothing on disk |
 //! | [`FaultyStore`] | tests: fails, fills up and crashes when it is told to |
+//! | [`SharedStore`] | tests: a faulty store that the test holds while a program owns it |
 //!
 //! [`TextIndex`] is apart from them, because it holds only what can be derived again: it finds
 //! notes by their words. [`repo_layout`] reads and writes the directory in which automerge-repo
@@ -35,6 +36,7 @@ pub mod faulty;
 mod key;
 mod memory;
 pub mod repo_layout;
+mod shared;
 mod sqlite;
 mod store;
 pub mod text_index;
@@ -43,6 +45,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use faulty::FaultyStore;
 pub use key::{InvalidKey, KeyPrefix, StorageKey};
 pub use memory::MemoryStore;
+pub use shared::SharedStore;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Batch, ChunkStore, Write};
 pub use text_index::TextIndex;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rejoin_storage::{Batch, ChunkStore, FaultyStore, KeyPrefix, StorageKey, StoreError};
+use rejoin_storage::{ChunkStore, KeyPrefix, SharedStore};
 
 use super::{Desk, Sink};
 use crate::port::*;
@@ -597,44 +597,18 @@ async fn switching_between_modes_loses_no_edit() {
     assert_eq!(shared.unwrap(), expected, "nothing is left in a draft");
 }
 
-/// A store that the test holds as well.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<FaultyStore>>);
-
-impl ChunkStore for Shared {
-    fn load(&self, key: &StorageKey) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.lock().unwrap().load(key)
-    }
-
-    fn load_range(&self, prefix: &KeyPrefix) -> Result<Vec<(StorageKey, Vec<u8>)>, StoreError> {
-        self.0.lock().unwrap().load_range(prefix)
-    }
-
-    fn keys(&self, prefix: &KeyPrefix) -> Result<Vec<StorageKey>, StoreError> {
-        self.0.lock().unwrap().keys(prefix)
-    }
-
-    fn size(&self, prefix: &KeyPrefix) -> Result<u64, StoreError> {
-        self.0.lock().unwrap().size(prefix)
-    }
-
-    fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.0.lock().unwrap().apply(batch)
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_note_that_cannot_be_written_says_so_at_once_and_is_written_when_it_can() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Shared(Arc::new(Mutex::new(FaultyStore::new(1))));
+    let store = SharedStore::new(1);
     let desk = Desk::over(Box::new(store.clone()), folder.path()).await.unwrap();
     let (events, sink) = heard();
     let session = desk.session(sink);
     let (id, opened, told) = opened(&desk, &session.library.home, "hello").await;
     let handle = desk.lock().handle(&id).unwrap();
     handle.saved().await.unwrap();
-    let size = store.0.lock().unwrap().size(&KeyPrefix::all()).unwrap();
-    store.0.lock().unwrap().limit(Some(size));
+    let size = store.lock().size(&KeyPrefix::all()).unwrap();
+    store.lock().limit(Some(size));
     told.lock().unwrap().clear();
 
     desk.push(&id, insertion(opened.version, 5, "!", 5)).unwrap();
@@ -657,7 +631,7 @@ async fn a_note_that_cannot_be_written_says_so_at_once_and_is_written_when_it_ca
     };
     until("the notice", || events.lock().unwrap().iter().any(is_notice).then_some(())).await;
 
-    store.0.lock().unwrap().limit(None);
+    store.lock().limit(None);
     until("the disk to have it", || {
         disk_told(&told).last().filter(|disk| is_saved(disk)).map(drop)
     })
