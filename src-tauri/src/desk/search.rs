@@ -94,18 +94,57 @@ fn shown(hit: Hit) -> SearchHit {
     SearchHit { note: ItemId(hit.id), title, excerpt, marks }
 }
 
-/// Pieces as one line, with the ranges of what was found.
+/// Pieces as one line of plain words, with the ranges of what was found.
 fn excerpt(pieces: &[Piece]) -> (String, Vec<TextRange>) {
-    let mut line = String::new();
-    let mut marks = Vec::new();
-    for piece in pieces {
-        let from = units(utf16_len(&line));
-        line.extend(piece.text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }));
-        if piece.found {
-            marks.push(TextRange { from, to: units(utf16_len(&line)) });
+    let text: Vec<(char, bool)> =
+        pieces.iter().flat_map(|piece| piece.text.chars().map(|c| (c, piece.found))).collect();
+    let (mut line, mut units_so_far) = (String::new(), 0);
+    let mut marks: Vec<TextRange> = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let before = at.checked_sub(1).map_or('\n', |before| text[before].0);
+        let markup = markup_at(&text[at..], before);
+        if markup > 0 {
+            at += markup;
+            continue;
+        }
+        let (letter, found) = text[at];
+        at += 1;
+        let letter = if letter.is_whitespace() { ' ' } else { letter };
+        if letter == ' ' && (line.is_empty() || line.ends_with(' ')) {
+            continue;
+        }
+        line.push(letter);
+        let from = units_so_far;
+        units_so_far += letter.len_utf16();
+        match marks.last_mut() {
+            Some(last) if found && last.to == units(from) => last.to = units(units_so_far),
+            _ if found => marks.push(TextRange { from: units(from), to: units(units_so_far) }),
+            _ => {}
         }
     }
     (line, marks)
+}
+
+/// How many characters of markup a text begins with that say nothing in a line of plain words.
+/// `before` is what stands before it.
+fn markup_at(text: &[(char, bool)], before: char) -> usize {
+    let begins_line = before == '\n';
+    let letter = |at: usize| text.get(at).map_or(' ', |(letter, _)| *letter);
+    let run = |of: char| text.iter().take_while(|(letter, _)| *letter == of).count();
+    match letter(0) {
+        '#' if begins_line && letter(run('#')) == ' ' => run('#') + 1,
+        '-' | '*' | '+' | '>' if begins_line && letter(1) == ' ' => {
+            let is_task = letter(2) == '[' && letter(4) == ']' && letter(5) == ' ';
+            if is_task { 6 } else { 2 }
+        }
+        // A star between spaces multiplies.
+        '*' | '`' if !before.is_whitespace() || !letter(run(letter(0))).is_whitespace() => {
+            run(letter(0))
+        }
+        '[' | ']' if run(letter(0)) >= 2 => 2,
+        _ => 0,
+    }
 }
 
 /// The line of a text around a link to a title.
@@ -145,6 +184,20 @@ mod tests {
         search.remove(&id("a")).unwrap();
         assert!(search.text("milk", 10).unwrap().is_empty());
         assert!(search.linking_to("Trip").is_empty());
+    }
+
+    #[test]
+    fn shows_what_was_found_without_its_markup() {
+        let piece = |text: &str, found| Piece { text: text.to_owned(), found };
+        let pieces = [
+            piece("# Trip\n\nby *", false),
+            piece("train", true),
+            piece("* to `a`, [[W]]\n- [ ] 2 * 3", false),
+        ];
+        let (line, marks) = excerpt(&pieces);
+        assert_eq!(line, "Trip by train to a, W 2 * 3");
+        assert_eq!(marks, [TextRange { from: 8, to: 13 }]);
+        assert_eq!(excerpt(&[piece("C# and a-b, #tag", false)]).0, "C# and a-b, #tag");
     }
 
     #[test]

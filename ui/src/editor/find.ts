@@ -15,6 +15,7 @@ import {
 } from "@codemirror/search";
 import type { EditorState, Extension } from "@codemirror/state";
 import { type EditorView, keymap, type Panel, type ViewUpdate } from "@codemirror/view";
+import { iconElement } from "../shared/icons";
 import { strings } from "../shared/strings";
 
 export function findInNote(): Extension {
@@ -75,12 +76,12 @@ class FindPanel implements Panel {
     this.dom.append(
       this.find,
       this.count,
-      button("↑", strings.find.previous, () => findPrevious(view)),
-      button("↓", strings.find.next, () => findNext(view)),
+      button(iconElement("up", 14), strings.find.previous, () => findPrevious(view)),
+      button(iconElement("below", 14), strings.find.next, () => findNext(view)),
       this.replacement,
       button(strings.find.replace, strings.find.replace, () => replaceNext(view)),
       button(strings.find.replaceAll, strings.find.replaceAll, () => replaceAll(view)),
-      button("×", strings.find.close, () => this.close()),
+      button(iconElement("close", 14), strings.find.close, () => this.close()),
     );
     if (view.state.readOnly) for (const each of [...this.dom.children].slice(4, 7)) each.remove();
     this.dom.addEventListener("input", () => this.commit());
@@ -138,11 +139,11 @@ function field(label: string, value: string): HTMLInputElement {
   return input;
 }
 
-function button(text: string, label: string, run: () => void): HTMLButtonElement {
+function button(shown: string | SVGElement, label: string, run: () => void): HTMLButtonElement {
   const element = document.createElement("button");
   element.type = "button";
-  element.textContent = text;
-  if (text !== label) {
+  element.append(shown);
+  if (shown !== label) {
     element.setAttribute("aria-label", label);
     element.title = label;
   }

@@ -39,9 +39,20 @@ describe.each(Object.entries(themes))("the %s theme", (_name, theme) => {
   });
 
   test.each([
+    ["hover", "surface"],
+    ["hover", "raised"],
+    ["control", "raised"],
+    ["chosen", "control"],
+  ])("shows %s on %s", (one, other) => {
+    expect(contrast(colour(one), colour(other))).toBeGreaterThanOrEqual(1.1);
+  });
+
+  test.each([
     ["ink", "surface"],
     ["ink", "raised"],
     ["ink", "hover"],
+    ["ink", "control"],
+    ["ink", "chosen"],
     ["ink-soft", "paper"],
     ["ink-soft", "surface"],
     ["ink-soft", "raised"],
