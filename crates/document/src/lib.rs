@@ -117,6 +117,6 @@ pub use patch::{Patch, PatchAction, PatchLog, PathKey};
 pub use refused::{ApplyError, RefusedChange, RefusedReason};
 pub use sequence::TextUnit;
 pub use transaction::{CommitOptions, Transaction, WriteError};
-pub use undo::{InvalidHistory, UndoHistory, UndoInto, Undone};
+pub use undo::{InvalidHistory, UndoGrouping, UndoHistory, UndoInto, Undone};
 pub use value::{Prop, ScalarValue, Value};
 pub use view::{ReadError, Span, View};

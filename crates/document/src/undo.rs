@@ -30,8 +30,21 @@ pub struct UndoHistory {
     undo: Vec<Step>,
     redo: Vec<Step>,
     renewed: Renewed,
-    /// When the last edit was recorded, in the caller's milliseconds.
-    last: Option<u64>,
+    /// While the last step may still grow: when its first and its last edit were recorded.
+    growing: Option<(u64, u64)>,
+}
+
+/// Which edits are undone together: those that follow each other without a longer pause, until they
+/// have gone on for too long or are too many. Times are in milliseconds of the caller's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UndoGrouping {
+    /// The longest pause between two edits of a step.
+    pub pause: u64,
+    /// The longest time from the first edit of a step to its last.
+    pub lasting: u64,
+    /// The most operations of a step; about as many characters. An edit that has more is a step of
+    /// its own.
+    pub operations: u64,
 }
 
 /// Edits that are undone together.
@@ -80,32 +93,44 @@ impl UndoHistory {
         !self.redo.is_empty()
     }
 
-    /// Records an own change, made `now`. It joins the last step when that was recorded at most
-    /// `within` before; both in milliseconds of the caller's clock.
-    pub fn record(&mut self, doc: &Document, change: &ChangeHash, now: u64, within: u64) {
+    /// Records an own change, made `now`. It joins the last step where `grouping` lets it.
+    pub fn record(
+        &mut self,
+        doc: &Document,
+        change: &ChangeHash,
+        now: u64,
+        grouping: UndoGrouping,
+    ) {
         let Some(index) = doc.find_change(change) else { return };
         let info = doc.graph.info(index);
         let range = OpRange { actor: info.actor, from: info.start_op, to: info.max_op + 1 };
-        self.record_ops(range, now, within);
+        self.record_ops(range, now, grouping);
     }
 
     /// Records operations of the draft, numbered as `Document::draft_len` counts them: those from
     /// the length before to the length after. Grouped as with [`UndoHistory::record`].
-    pub fn record_draft(&mut self, ops: Range<usize>, now: u64, within: u64) {
+    pub fn record_draft(&mut self, ops: Range<usize>, now: u64, grouping: UndoGrouping) {
         let (from, to) = (ops.start as u32 + 1, ops.end as u32 + 1);
-        self.record_ops(OpRange { actor: OpId::DRAFT_ACTOR, from, to }, now, within);
+        self.record_ops(OpRange { actor: OpId::DRAFT_ACTOR, from, to }, now, grouping);
     }
 
-    fn record_ops(&mut self, range: OpRange, now: u64, within: u64) {
+    fn record_ops(&mut self, range: OpRange, now: u64, grouping: UndoGrouping) {
         if range.from >= range.to {
             return;
         }
         self.redo.clear();
-        let joins = self.last.is_some_and(|last| now.saturating_sub(last) <= within);
-        self.last = Some(now);
+        let growing = self.growing.filter(|(first, last)| {
+            now.saturating_sub(*last) <= grouping.pause
+                && now.saturating_sub(*first) <= grouping.lasting
+        });
+        let added = u64::from(range.to - range.from);
         match self.undo.last_mut() {
-            Some(step) if joins => step.add(range),
+            Some(step) if growing.is_some() && step.operations() + added <= grouping.operations => {
+                self.growing = growing.map(|(first, _)| (first, now));
+                step.add(range);
+            }
             _ => {
+                self.growing = Some((now, now));
                 self.undo.push(Step(vec![range]));
                 if self.undo.len() > MAX_STEPS {
                     self.undo.remove(0);
@@ -116,7 +141,7 @@ impl UndoHistory {
 
     /// Ends the step at hand: the next edit begins a new one.
     pub fn close_step(&mut self) {
-        self.last = None;
+        self.growing = None;
     }
 
     /// Takes the last step back that still shows anywhere. `None` when there is none.
@@ -130,7 +155,7 @@ impl UndoHistory {
         log: PatchLog,
     ) -> Result<Option<Undone>, WriteError> {
         let done = apply(&mut self.undo, &mut self.renewed, doc, into, log)?;
-        self.last = None;
+        self.growing = None;
         Ok(done.map(|(undone, step)| {
             self.redo.push(step);
             undone
@@ -148,7 +173,7 @@ impl UndoHistory {
         log: PatchLog,
     ) -> Result<Option<Undone>, WriteError> {
         let done = apply(&mut self.redo, &mut self.renewed, doc, into, log)?;
-        self.last = None;
+        self.growing = None;
         Ok(done.map(|(undone, step)| {
             self.undo.push(step);
             undone
@@ -262,6 +287,10 @@ impl Step {
             Some(last) if last.actor == range.actor && last.to == range.from => last.to = range.to,
             _ => self.0.push(range),
         }
+    }
+
+    fn operations(&self) -> u64 {
+        self.0.iter().map(|range| u64::from(range.to - range.from)).sum()
     }
 
     fn is_draft(&self) -> bool {

@@ -4,10 +4,15 @@
 
 use rejoin_document::{
     ActorId, CommitOptions, Document, LoadOptions, ObjId, ObjType, PatchLog, ScalarValue, TextUnit,
-    UndoHistory, UndoInto, Value,
+    UndoGrouping, UndoHistory, UndoInto, Value,
 };
 
 const UNIT: TextUnit = TextUnit::CodePoint;
+
+/// Edits with no longer pause between them, however many they are.
+fn within(pause: u64) -> UndoGrouping {
+    UndoGrouping { pause, lasting: u64::MAX, operations: u64::MAX }
+}
 
 struct Person {
     doc: Document,
@@ -27,7 +32,7 @@ impl Person {
         transaction.splice_text(text, at, delete, insert, UNIT).unwrap();
         let change = transaction.commit(CommitOptions::default()).unwrap();
         self.now += 1000;
-        self.history.record(&self.doc, &change, self.now, 500);
+        self.history.record(&self.doc, &change, self.now, within(500));
     }
 
     fn undo(&mut self) -> bool {
@@ -120,7 +125,7 @@ fn values_of_maps_go_back_unless_another_set_them_since() {
         transaction.put(ObjId::ROOT, "n", value).unwrap();
         let change = transaction.commit(CommitOptions::default()).unwrap();
         person.now += 1000;
-        person.history.record(&person.doc, &change, person.now, 500);
+        person.history.record(&person.doc, &change, person.now, within(500));
     };
     let get = |person: &Person| person.doc.view().get(ObjId::ROOT, "n").unwrap();
     put(&mut ana, 1);
@@ -145,7 +150,7 @@ fn a_deleted_object_comes_back_with_what_it_held() {
     let mut transaction = ana.doc.transaction(&ana.actor);
     transaction.delete(ObjId::ROOT, "content").unwrap();
     let change = transaction.commit(CommitOptions::default()).unwrap();
-    ana.history.record(&ana.doc, &change, 10_000, 500);
+    ana.history.record(&ana.doc, &change, 10_000, within(500));
     assert!(ana.undo());
     let Some(Value::Object(ObjType::Text, restored)) =
         ana.doc.view().get(ObjId::ROOT, "content").unwrap()
@@ -187,7 +192,7 @@ fn edits_of_a_draft_are_undone_in_it_and_after_it_was_committed() {
         draft.splice_text(text, at, delete, insert, UNIT).unwrap();
         draft.keep();
         person.now += 1000;
-        person.history.record_draft(before..person.doc.draft_len(), person.now, 500);
+        person.history.record_draft(before..person.doc.draft_len(), person.now, within(500));
     };
     edit(&mut ana, 0, 1, "");
     edit(&mut ana, 2, 0, "d");
@@ -214,9 +219,52 @@ fn edits_close_in_time_are_one_step() {
         let mut transaction = ana.doc.transaction(&ana.actor);
         transaction.splice_text(text, at, 0, c, UNIT).unwrap();
         let change = transaction.commit(CommitOptions::default()).unwrap();
-        ana.history.record(&ana.doc, &change, at as u64 * 100, 300);
+        ana.history.record(&ana.doc, &change, at as u64 * 100, within(300));
     }
     assert!(ana.undo());
     assert_eq!(ana.text(text), "");
     assert!(!ana.undo());
+}
+
+#[test]
+fn who_types_without_a_pause_loses_no_more_than_a_step() {
+    let (doc, text) = with_text("");
+    let typed = |grouping: UndoGrouping, every: u64| {
+        let mut ana = Person::new(&doc, 1);
+        for at in 0..100 {
+            let mut transaction = ana.doc.transaction(&ana.actor);
+            transaction.splice_text(text, at, 0, "x", UNIT).unwrap();
+            let change = transaction.commit(CommitOptions::default()).unwrap();
+            ana.history.record(&ana.doc, &change, at as u64 * every, grouping);
+        }
+        let mut lengths = Vec::new();
+        while ana.undo() {
+            lengths.push(ana.text(text).len());
+        }
+        lengths
+    };
+    let many = UndoGrouping { operations: 30, ..within(300) };
+    assert_eq!(typed(many, 100), [90, 60, 30, 0]);
+    // Characters at 0, 100, ... and 4000 milliseconds are one step.
+    let long = UndoGrouping { lasting: 4_000, ..within(300) };
+    assert_eq!(typed(long, 100), [82, 41, 0]);
+    assert_eq!(typed(within(300), 100), [0]);
+    assert_eq!(typed(within(99), 100).len(), 100);
+}
+
+#[test]
+fn what_is_pasted_is_a_step_of_its_own() {
+    let (doc, text) = with_text("");
+    let mut ana = Person::new(&doc, 1);
+    let grouping = UndoGrouping { operations: 10, ..within(300) };
+    for (at, words) in [(0, "a"), (1, "pasted from elsewhere"), (22, "b")] {
+        let mut transaction = ana.doc.transaction(&ana.actor);
+        transaction.splice_text(text, at, 0, words, UNIT).unwrap();
+        let change = transaction.commit(CommitOptions::default()).unwrap();
+        ana.history.record(&ana.doc, &change, 0, grouping);
+    }
+    for left in ["apasted from elsewhere", "a", ""] {
+        assert!(ana.undo());
+        assert_eq!(ana.text(text), left);
+    }
 }

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rejoin_document::{
     ActorId, CommitOptions, Document, Expand, ObjId, ObjType, PatchLog, ScalarValue, TextUnit,
-    Transaction, UndoHistory, UndoInto, Value, View,
+    Transaction, UndoGrouping, UndoHistory, UndoInto, Value, View,
 };
 
 const UNIT: TextUnit = TextUnit::Utf16;
@@ -20,6 +20,11 @@ fn seeds(iterations: u64) -> std::ops::Range<u64> {
     let count = variable("ITERATIONS").unwrap_or(if first.is_some() { 1 } else { iterations });
     let first = first.unwrap_or(1);
     first..first + count
+}
+
+/// Edits with no longer pause between them, however many they are.
+fn within(pause: u64) -> UndoGrouping {
+    UndoGrouping { pause, lasting: u64::MAX, operations: u64::MAX }
 }
 
 struct Person {
@@ -39,7 +44,7 @@ impl Person {
         edit(&mut transaction);
         let Some(change) = transaction.commit(CommitOptions::default()) else { return false };
         self.now += 1000;
-        self.history.record(doc, &change, self.now, 500);
+        self.history.record(doc, &change, self.now, within(500));
         true
     }
 

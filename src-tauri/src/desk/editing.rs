@@ -134,7 +134,7 @@ impl Desk {
             }
             let version = Version(request.version.into());
             let pushed = edited.push(document, writing, WINDOW, version, &changes)?;
-            before.record(&mut history, document);
+            before.record(&mut history, document, &changes);
             Ok::<_, BackendError>(pushed)
         });
         state.histories.insert(id.clone(), history);

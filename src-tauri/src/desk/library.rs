@@ -326,7 +326,7 @@ impl Desk {
             };
             let changes = change(&edited.note().text(&document.view()));
             edited.change(document, writing, None, &changes)?;
-            before.record(&mut history, document);
+            before.record(&mut history, document, &changes);
             Ok::<_, BackendError>(())
         });
         state.histories.insert(id.clone(), history);

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use rejoin_document::{ChangeHash, Document, PatchLog, TextUnit, UndoHistory, UndoInto};
+use rejoin_document::{
+    ChangeHash, Document, PatchLog, TextUnit, UndoGrouping, UndoHistory, UndoInto,
+};
 use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
 use rejoin_notes::editing::{Selection, Version};
 
@@ -15,8 +17,9 @@ use crate::port::{
 };
 use crate::whole_file;
 
-/// Edits with a shorter pause between them, in milliseconds, are undone together.
-const TOGETHER: u64 = 700;
+/// What is undone together: what was typed without a pause, but no more than a few words. Who types for
+/// minutes does not lose all of it at once.
+const TOGETHER: UndoGrouping = UndoGrouping { pause: 700, lasting: 10_000, operations: 200 };
 
 /// Where a document stood before an edit.
 pub(super) struct Before {
@@ -30,8 +33,14 @@ impl Before {
         Self { heads: document.heads().to_vec(), draft: document.draft_len() }
     }
 
-    /// Records in a history what this person has written since.
-    pub(super) fn record(&self, history: &mut UndoHistory, document: &Document) {
+    /// Records in a history what this person has written since, which was `changes`. A line that was
+    /// ended is not undone with what is written on the next.
+    pub(super) fn record(
+        &self,
+        history: &mut UndoHistory,
+        document: &Document,
+        changes: &ChangeSet,
+    ) {
         let at = now().max(0).unsigned_abs();
         if document.draft_len() > self.draft {
             history.record_draft(self.draft..document.draft_len(), at, TOGETHER);
@@ -40,7 +49,16 @@ impl Before {
         {
             history.record(document, change, at, TOGETHER);
         }
+        if ends_line(changes) {
+            history.close_step();
+        }
     }
+}
+
+fn ends_line(changes: &ChangeSet) -> bool {
+    changes.sections().iter().any(
+        |section| matches!(section, Section::Replace { inserted, .. } if inserted.contains('\n')),
+    )
 }
 
 impl Desk {
