@@ -23,6 +23,9 @@ const MEASURED: std::ops::RangeInclusive<u64> = 3..=100;
 /// So many operations are read for it, or about.
 const READ_TO_MEASURE: u64 = 400_000;
 
+/// So many changes may have written no text at the beginning of a note.
+const MOST_WITHOUT_TEXT: u64 = 8;
+
 /// What others said of themselves, by their author id in hexadecimal.
 pub(crate) type People = BTreeMap<String, Person>;
 
@@ -100,7 +103,25 @@ pub(crate) fn history(document: &Document, people: &People) -> History {
         (session.inserted, session.deleted) = size(&ChangeSet::between(&before, &after));
         before = after;
     }
-    History { length, sessions }
+    let first = first_with_text(document, length, READ_TO_MEASURE / operations);
+    // Nobody wrote anything in those; where that is all, the history is empty.
+    sessions.retain(|session| session.last >= first);
+    History { length, first, sessions }
+}
+
+/// The first version with a text, as far as that is found by reading a few: after `length` when there is
+/// none. Making a note takes a change or two.
+fn first_with_text(document: &Document, length: u32, most: u64) -> u32 {
+    let mut frontier = BTreeSet::new();
+    let most = most.clamp(1, MOST_WITHOUT_TEXT);
+    for (position, change) in (1..).zip(document.metadata().take(most as usize)) {
+        advance(&mut frontier, &change);
+        let heads: Vec<ChangeHash> = frontier.iter().copied().collect();
+        if Note::text_at(document, &heads).is_ok_and(|text| !text.is_empty()) {
+            return position;
+        }
+    }
+    units(most as usize + 1).min(length + 1)
 }
 
 fn empty_session(first: u32, at: i64) -> HistorySession {
@@ -210,12 +231,16 @@ mod tests {
 
     /// A note whose text grows by a letter at each of these times, in seconds.
     fn written(times: &[i64]) -> Document {
+        written_since(times[0], times)
+    }
+
+    fn written_since(made: i64, times: &[i64]) -> Document {
         let mut document = Document::new();
         let actor = ActorId::new(b"actor");
         let options = |time| CommitOptions { time, message: None, author: Some(vec![0xab]) };
         let mut tx = document.transaction(&actor);
         let note = Note::create(&mut tx, "").unwrap();
-        tx.commit(options(times[0]));
+        tx.commit(options(made));
         for (count, time) in times.iter().enumerate() {
             let mut tx = document.transaction(&actor);
             tx.splice_text(note.content, count, 0, "x", TextUnit::Utf16).unwrap();
@@ -232,6 +257,18 @@ mod tests {
         let told: Vec<_> = history.sessions.iter().map(|s| (s.first, s.last, s.inserted)).collect();
         assert_eq!(told, [(1, 4, 3), (5, 6, 2)]);
         assert_eq!(history.sessions[0].authors[0].id, "ab");
+    }
+
+    #[test]
+    fn begins_where_there_is_something_to_see() {
+        let late = history(&written(&[10, 11]), &People::new());
+        assert_eq!((late.length, late.first, late.sessions[0].first), (3, 2, 1));
+        let empty = history(&written_since(10, &[]), &People::new());
+        assert_eq!((empty.length, empty.first, empty.sessions.len()), (1, 2, 0));
+        // Made, and written an hour later: the making is no session of its own.
+        let later = history(&written_since(10, &[4000, 4001]), &People::new());
+        let told: Vec<_> = later.sessions.iter().map(|s| (s.first, s.last, s.inserted)).collect();
+        assert_eq!((later.first, told), (2, vec![(2, 3, 2)]));
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub struct Difference {
 pub struct History {
     /// How many changes there are.
     pub length: u32,
-    /// Their groups, oldest first.
+    /// The first position at which there is something to see: making a note writes no text.
+    pub first: u32,
+    /// Their groups, oldest first, less those before there was something to see.
     pub sessions: Vec<HistorySession>,
 }
 

@@ -30,6 +30,11 @@ export class HistoryView {
     return this.history !== null && this.position < this.history.length;
   }
 
+  /** The first version that has something to see. */
+  get first(): number {
+    return Math.min(this.history?.first ?? 0, this.history?.length ?? 0);
+  }
+
   /** Reads the sessions; stays at now, or at the version that was looked at. */
   async load(): Promise<void> {
     try {
@@ -51,7 +56,7 @@ export class HistoryView {
    */
   async show(position: number): Promise<void> {
     this.chosen = null;
-    this.position = Math.min(Math.max(position, 0), this.history?.length ?? 0);
+    this.position = Math.min(Math.max(position, this.first), this.history?.length ?? 0);
     await this.showWanted();
   }
 
