@@ -107,7 +107,7 @@ impl Desk {
         let session = Session {
             library: state.shelf.library(),
             settings: state.local.settings(),
-            network: state.local.network(),
+            network: network::told(&state),
             connections,
             mirror: mirror::shown(&state),
             data_folder: self.folder.display().to_string(),

@@ -156,6 +156,7 @@ impl Local {
                 everywhere: self.listen.everywhere,
                 token: None,
                 has_token: self.listen.token.is_some(),
+                addresses: Vec::new(),
             },
         }
     }
@@ -224,8 +225,14 @@ mod tests {
             token: token.map(str::to_owned),
             has_token: false,
         };
-        let listen =
-            Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+        let listen = Listen {
+            enabled: false,
+            port: 0,
+            everywhere: false,
+            token: None,
+            has_token: false,
+            addresses: Vec::new(),
+        };
         Network { offline: false, servers: vec![server], listen }
     }
 

@@ -1,5 +1,7 @@
 //! The network: what is dialled, who may dial us, how connections are, and what a note costs.
 
+use std::net::{IpAddr, SocketAddr};
+
 use rejoin_repo::ConnectionStatus;
 use rejoin_websocket::{Access, Admission, ListenOptions, Token, TokenSet};
 
@@ -111,7 +113,10 @@ impl Desk {
             let listening = self.repo.listen(options).await.map_err(|error| {
                 BackendError::new(ErrorCode::Refused, format!("Nobody can connect: {error}."))
             })?;
-            self.lock().listening = Some(listening);
+            let mut state = self.lock();
+            state.listening = Some(listening);
+            let network = told(&state);
+            state.tell(AppEvent::Network { network });
         }
         Ok(())
     }
@@ -160,6 +165,34 @@ impl Desk {
         let since = since.1;
         connection(status, &state.local.servers, &state.names, since, moment, elapsed)
     }
+}
+
+/// The network configuration as the page sees it, with the addresses under which others reach us.
+pub(super) fn told(state: &State) -> Network {
+    let mut network = state.local.network();
+    if let Some(listening) = &state.listening {
+        network.listen.addresses = reached_at(listening.address());
+    }
+    network
+}
+
+/// Under which addresses others reach what listens here: all of this computer where it listens on any.
+fn reached_at(listening: SocketAddr) -> Vec<String> {
+    let mut addresses = vec![listening.ip()];
+    if listening.ip().is_unspecified() {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the addresses of this computer are not known");
+            Vec::new()
+        });
+        addresses = interfaces.iter().map(if_addrs::Interface::ip).collect();
+        addresses.retain(|ip| match ip {
+            IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
+            // What listens on any address of version 4 hears nothing of version 6.
+            IpAddr::V6(_) => false,
+        });
+    }
+    let port = listening.port();
+    addresses.into_iter().map(|ip| format!("ws://{}", SocketAddr::new(ip, port))).collect()
 }
 
 fn check(network: &Network) -> Result<(), BackendError> {
@@ -215,9 +248,28 @@ mod tests {
             token: None,
             has_token: false,
         };
-        let listen =
-            Listen { enabled: true, port: 0, everywhere: true, token: None, has_token: false };
+        let listen = Listen {
+            enabled: true,
+            port: 0,
+            everywhere: true,
+            token: None,
+            has_token: false,
+            addresses: Vec::new(),
+        };
         Network { offline: false, servers: vec![server], listen }
+    }
+
+    #[test]
+    fn says_under_which_addresses_others_reach_us() {
+        let own = reached_at("127.0.0.1:3031".parse().unwrap());
+        assert_eq!(own, ["ws://127.0.0.1:3031"]);
+        let any = reached_at("0.0.0.0:3031".parse().unwrap());
+        let is_reachable = |address: &String| {
+            let ip = address.strip_prefix("ws://").and_then(|rest| rest.strip_suffix(":3031"));
+            ip.and_then(|ip| ip.parse::<IpAddr>().ok())
+                .is_some_and(|ip| ip.is_ipv4() && !ip.is_loopback() && !ip.is_unspecified())
+        };
+        assert!(any.iter().all(is_reachable), "{any:?}");
     }
 
     #[test]

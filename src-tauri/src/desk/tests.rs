@@ -125,6 +125,25 @@ async fn edits_are_undone_and_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_is_undone_without_the_line_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, session) = desk(folder.path()).await;
+    let (id, opened, _) = opened(&desk, &session.library.home, "").await;
+    let mut version = opened.version;
+    // A line break is an end of one string and the start of the next.
+    for changes in [r#"[[0,"one"]]"#, r#"[3,[0,"",""]]"#, r#"[4,[0,"two"]]"#] {
+        let changes = serde_json::from_str(changes).unwrap();
+        let push = PushRequest { version, confirms: None, changes, selection: None };
+        let reply = desk.push(&id, push).unwrap();
+        let PushReply::Accepted { version: next, .. } = reply else { panic!("{reply:?}") };
+        version = next;
+    }
+    let reply = desk.undo(&id, &undo(version, UndoDirection::Undo)).unwrap();
+    assert!(matches!(reply, UndoReply::Accepted { .. }));
+    assert_eq!(text(&desk, &id).await, "one\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_push_at_an_older_version_is_stale_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (desk, _, session) = desk(folder.path()).await;
@@ -301,7 +320,14 @@ fn text_told(told: &Heard<NoteEvent>) -> Option<String> {
 /// Has a desk listen, and gives what it is to be dialed as.
 async fn listening(desk: &Desk) -> Server {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let listen = Listen { enabled: true, port, everywhere: false, token: None, has_token: false };
+    let listen = Listen {
+        enabled: true,
+        port,
+        everywhere: false,
+        token: None,
+        has_token: false,
+        addresses: Vec::new(),
+    };
     desk.set_network(Network { offline: false, servers: Vec::new(), listen }).await.unwrap();
     Server {
         address: format!("ws://127.0.0.1:{port}"),
@@ -309,6 +335,22 @@ async fn listening(desk: &Desk) -> Server {
         token: None,
         has_token: false,
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_is_told_where_others_reach_them_for_as_long_as_they_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, events, _) = desk(folder.path()).await;
+    let server = listening(&desk).await;
+    let told = events.lock().unwrap().iter().rev().find_map(|event| match event {
+        AppEvent::Network { network } => Some(network.listen.addresses.clone()),
+        _ => None,
+    });
+    assert_eq!(told, Some(vec![server.address.clone()]));
+    let network = desk.session(Box::new(drop)).network;
+    assert_eq!(network.listen.addresses, [server.address]);
+    desk.set_network(Network { offline: true, ..network }).await.unwrap();
+    assert!(desk.session(Box::new(drop)).network.listen.addresses.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -320,8 +362,14 @@ async fn a_note_that_was_opened_by_its_link_goes_only_where_it_came_from() {
     let (id, _, _) = opened(&hers, &session.library.home, "# Trip\nby train").await;
     let servers = vec![listening(&hers).await, listening(&other).await];
     let source = servers[0].address.clone();
-    let listen =
-        Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+    let listen = Listen {
+        enabled: false,
+        port: 0,
+        everywhere: false,
+        token: None,
+        has_token: false,
+        addresses: Vec::new(),
+    };
     his.set_network(Network { offline: false, servers, listen }).await.unwrap();
     let connected = || {
         events.lock().unwrap().iter().rev().find_map(|event| match event {
@@ -356,7 +404,14 @@ async fn a_note_that_was_opened_before_it_came_fills_its_window() {
     assert_eq!((empty.text.as_str(), empty.available), ("", false));
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let silent = Listen { enabled: false, port, everywhere: false, token: None, has_token: false };
+    let silent = Listen {
+        enabled: false,
+        port,
+        everywhere: false,
+        token: None,
+        has_token: false,
+        addresses: Vec::new(),
+    };
     let listen = Listen { enabled: true, ..silent.clone() };
     hers.set_network(Network { offline: false, servers: Vec::new(), listen }).await.unwrap();
     let server = Server {
@@ -399,8 +454,14 @@ async fn a_second_device_shows_the_profile_that_it_takes_over_without_a_restart(
     first.set_trashed(&gone, true).unwrap();
     let (own, _, _) = opened(&second, &former.library.home, "# Mine").await;
     let server = listening(&first).await;
-    let listen =
-        Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+    let listen = Listen {
+        enabled: false,
+        port: 0,
+        everywhere: false,
+        token: None,
+        has_token: false,
+        addresses: Vec::new(),
+    };
     let servers = vec![server.clone()];
     second.set_network(Network { offline: false, servers, listen }).await.unwrap();
     second.set_sharing(&former.library.home, vec![server.address]).unwrap();
@@ -439,8 +500,14 @@ async fn a_second_device_shows_the_profile_that_it_takes_over_without_a_restart(
 
 /// A desk that dials these and lets nobody in.
 fn dialing(servers: &[Server], offline: bool) -> Network {
-    let listen =
-        Listen { enabled: false, port: 0, everywhere: false, token: None, has_token: false };
+    let listen = Listen {
+        enabled: false,
+        port: 0,
+        everywhere: false,
+        token: None,
+        has_token: false,
+        addresses: Vec::new(),
+    };
     Network { offline, servers: servers.to_vec(), listen }
 }
 
@@ -524,7 +591,14 @@ async fn a_port_that_is_taken_is_said_to_the_first_page() {
     let (first, _, _) = desk(folder.path()).await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let listen = Listen { enabled: true, port, everywhere: false, token: None, has_token: false };
+    let listen = Listen {
+        enabled: true,
+        port,
+        everywhere: false,
+        token: None,
+        has_token: false,
+        addresses: Vec::new(),
+    };
     let network = Network { offline: false, servers: Vec::new(), listen };
     assert!(first.set_network(network).await.is_err());
     assert!(first.end().await);

@@ -145,6 +145,9 @@ pub struct Listen {
     pub token: Option<String>,
     /// Whether one is stored.
     pub has_token: bool,
+    /// Under which addresses others reach us now; told to the page, never by it.
+    #[serde(default)]
+    pub addresses: Vec<String>,
 }
 
 /// How a connection is.

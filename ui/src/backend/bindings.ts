@@ -463,6 +463,8 @@ export type Listen = {
   token: string | null,
   /** Whether one is stored. */
   hasToken: boolean,
+  /** Under which addresses others reach us now; told to the page, never by it. */
+  addresses: Array<string>,
 };
 
 /** How a connection is. */
@@ -542,7 +544,9 @@ export type Author = {
 export type History = {
   /** How many changes there are. */
   length: number,
-  /** Their groups, oldest first. */
+  /** The first position at which there is something to see: making a note writes no text. */
+  first: number,
+  /** Their groups, oldest first, less those before there was something to see. */
   sessions: Array<HistorySession>,
 };
 

@@ -47,7 +47,7 @@ export const defaultSettings: Settings = {
 export const defaultNetwork: Network = {
   offline: false,
   servers: [],
-  listen: { enabled: false, port: 3030, everywhere: false, token: null, hasToken: false },
+  listen: { enabled: false, port: 3030, everywhere: false, token: null, hasToken: false, addresses: [] },
 };
 
 export const noMirror: MirrorState = { directory: null, phase: { kind: "off" }, notes: 0, leftAlone: [], toReview: [], transfer: null };
@@ -461,7 +461,8 @@ export class MemoryBackend implements Backend {
     const { listen } = network;
     const hasToken = listen.token === null ? listen.hasToken : listen.token !== "";
     if (listen.enabled && listen.everywhere && !hasToken) throw refusal("invalid", "Listening on every address needs a token.");
-    world.network = { ...network, servers, listen: { ...listen, token: null, hasToken } };
+    const addresses = listen.enabled ? [`ws://${listen.everywhere ? "192.168.1.20" : "127.0.0.1"}:${listen.port}`] : [];
+    world.network = { ...network, servers, listen: { ...listen, token: null, hasToken, addresses } };
     const known = new Map(world.connections.map((connection) => [connection.address, connection]));
     world.connections = servers.map((server) => ({
       ...(known.get(server.address) ?? {
@@ -493,7 +494,8 @@ export class MemoryBackend implements Backend {
 
   async history(note: ItemId): Promise<History> {
     await this.pause();
-    const { log } = this.world.note(note).document;
+    const { document } = this.world.note(note);
+    const { log } = document;
     const sessions: HistorySession[] = [];
     log.forEach((change, index) => {
       const position = index + 1;
@@ -509,7 +511,7 @@ export class MemoryBackend implements Backend {
         sessions.push({ first: position, last: position, started: change.at, ended: change.at, authors: [change.author], message: change.message, inserted, deleted });
       }
     });
-    return { length: log.length, sessions };
+    return { length: log.length, first: document.start.length > 0 ? 0 : 1, sessions };
   }
 
   async versionAt(note: ItemId, version: Parameters<Backend["versionAt"]>[1]): ReturnType<Backend["versionAt"]> {
