@@ -36,8 +36,9 @@ pub(crate) fn raise(app: &AppHandle) {
     if let Some(window) = app.get_webview_window(MAIN) {
         let raised =
             window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
-        if let Err(error) = raised {
-            tracing::warn!(%error, "the window could not be raised");
+        match raised {
+            Ok(()) => tracing::debug!("the window was raised for a second start"),
+            Err(error) => tracing::warn!(%error, "the window could not be raised"),
         }
     }
 }

@@ -72,6 +72,12 @@ const TESTS: &[Requirement] = &[
         dnf: "webkit2gtk4.1",
         pacman: "webkitgtk-6.0",
     },
+    Requirement {
+        check: Check::Program("dbus-daemon"),
+        apt: "dbus-daemon",
+        dnf: "dbus-daemon",
+        pacman: "dbus",
+    },
 ];
 
 /// The oldest Node.js that the UI's tools run on.

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use tempfile::TempDir;
 
+use crate::bus::Bus;
 use crate::http;
 use crate::process::{Running, free_port, processes_of, program};
 use crate::sources::Sources;
@@ -29,6 +30,8 @@ const OPENING: Duration = Duration::from_secs(90);
 pub struct Person {
     name: String,
     home: TempDir,
+    /// The session bus of their desktop; that of the test's surroundings when there is none.
+    bus: Option<String>,
 }
 
 /// The running app, with its page under the control of the test.
@@ -50,7 +53,24 @@ impl Person {
     ///
     /// When no folder can be made.
     pub fn new(name: &str) -> Result<Self> {
-        Ok(Self { name: name.to_owned(), home: TempDir::new()? })
+        Ok(Self { name: name.to_owned(), home: TempDir::new()?, bus: None })
+    }
+
+    /// The person at a desktop with this session bus.
+    pub fn on(mut self, bus: &Bus) -> Self {
+        self.bus = Some(bus.address().to_owned());
+        self
+    }
+
+    /// Says that this person's desktop moves nothing, as its settings for all programs have it.
+    ///
+    /// # Errors
+    ///
+    /// When the settings cannot be written.
+    pub fn wants_no_motion(&self) -> Result<()> {
+        let folder = self.home().join("config/gtk-3.0");
+        fs::create_dir_all(&folder)?;
+        Ok(fs::write(folder.join("settings.ini"), "[Settings]\ngtk-enable-animations=0\n")?)
     }
 
     /// The folder that stands for this person's home.
@@ -133,6 +153,9 @@ impl Person {
     /// Starts the driver, with this person's home for what it will start.
     fn driver(&self, command: &mut Command) -> Result<(u16, Running)> {
         let port = free_port()?;
+        if let Some(bus) = &self.bus {
+            command.env("DBUS_SESSION_BUS_ADDRESS", bus);
+        }
         let driver = Running::start(
             command
                 .arg(format!("--port={port}"))
@@ -174,6 +197,28 @@ impl Person {
             let said = fs::read_to_string(&log)?.contains("the notes could not be opened");
             Ok((said || !second.is_running()).then_some(()))
         })
+    }
+
+    /// Starts the app a second time on the same desktop, and waits until that start has ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it goes on running, or ends as if something had failed.
+    pub fn starts_again(&self) -> Result<()> {
+        let mut second = Command::new(program("rejoin-desktop")?);
+        second
+            .args(["--profile", &self.profile()])
+            .env("XDG_DATA_HOME", self.home())
+            .env("XDG_CONFIG_HOME", self.home().join("config"))
+            .env("XDG_CACHE_HOME", self.home().join("cache-of-second"))
+            .stderr(fs::File::create(self.home().join("second.log"))?);
+        if let Some(bus) = &self.bus {
+            second.env("DBUS_SESSION_BUS_ADDRESS", bus);
+        }
+        let mut second = Running::start(&mut second)?;
+        let ended = until("the second start to end", Patience::default(), || Ok(second.ended()))?;
+        ensure!(ended.success(), "the second start ended with {ended}");
+        Ok(())
     }
 
     /// Each run of the tests has profiles of its own, so that a session bus sees no second instance.

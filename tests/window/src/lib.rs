@@ -4,6 +4,7 @@
 //! screen. Without the variable `REJOIN_WINDOW` they report that they were left out.
 
 mod app;
+mod bus;
 mod http;
 mod page;
 mod peer;
@@ -16,6 +17,7 @@ mod wait;
 mod webdriver;
 
 pub use app::{App, Person};
+pub use bus::Bus;
 pub use page::{SIZES, saved};
 pub use peer::Peer;
 pub use process::{program, root};

@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use rejoin_window_tests::{CONTROL, ENTER, ESCAPE, Person, SHIFT, program, saved, until, wanted};
+use rejoin_window_tests::{
+    Bus, CONTROL, ENTER, ESCAPE, Person, SHIFT, program, saved, until, wanted,
+};
 use serde_json::json;
 
 /// The colours and sizes that the page has.
@@ -20,6 +22,9 @@ fn the_window_and_the_settings_are_as_they_were_left() -> Result<()> {
     app.welcome("Ana", None)?;
     app.status_when("the first note to be saved", saved)?;
     app.resize((1000, 640))?;
+    let spelling =
+        app.page.script("return document.querySelector('.cm-content').spellcheck", &[])?;
+    ensure!(spelling == json!(true), "spelling is checked until one says otherwise");
     for (tab, choice) in [("writing", "input[name=theme]"), ("writing", "input[name=font]")] {
         app.page.chord(&[CONTROL], ',')?;
         app.page.click(&format!("#tab-{tab}"))?;
@@ -64,6 +69,70 @@ fn the_window_and_the_settings_are_as_they_were_left() -> Result<()> {
     app.text_when("the words", |text| text.contains("still here"))?;
     app.status_when("the note to be saved", saved)?;
     app.close()
+}
+
+#[test]
+fn a_second_start_raises_the_window_and_ends() -> Result<()> {
+    if !wanted() {
+        return Ok(());
+    }
+    let bus = Bus::start()?;
+    let ana = Person::new("ana-twice")?.on(&bus);
+    let app = ana.open()?;
+    app.welcome("Ana", None)?;
+    app.new_note("Once")?;
+    app.status_when("the note to be saved", saved)?;
+    ana.starts_again()?;
+    until("the first window to be raised", Default::default(), || {
+        Ok(app.log()?.contains("the window was raised for a second start").then_some(()))
+    })?;
+    app.type_text(" only")?;
+    app.text_when("the words", |text| text.ends_with(" only"))?;
+    app.status_when("the note to be saved", saved)?;
+    app.close()
+}
+
+/// Whether less motion is wanted, and how long what may move on the page takes: rules, panels and flags.
+const MOTION: &str = "const times = (element, pseudo) => {
+        const style = getComputedStyle(element, pseudo);
+        return [style.transitionDuration, style.animationDuration];
+    };
+    const moving = [...document.querySelectorAll('*')].flatMap((each) => [null, '::before', '::after'].flatMap((pseudo) => times(each, pseudo)));
+    return [matchMedia('(prefers-reduced-motion: reduce)').matches, moving.some((time) => time.split(', ').some((one) => parseFloat(one) > 0))]";
+
+#[test]
+fn nothing_moves_for_who_wants_no_motion() -> Result<()> {
+    if !wanted() {
+        return Ok(());
+    }
+    for reduced in [false, true] {
+        let ana = Person::new("ana-motion")?;
+        if reduced {
+            ana.wants_no_motion()?;
+        }
+        let app = ana.open()?;
+        let page = &app.page;
+        app.welcome("Ana", None)?;
+        let looked = |what: &str| -> Result<()> {
+            let motion = page.script(MOTION, &[])?;
+            ensure!(motion == json!([reduced, !reduced]), "{what}: {motion}");
+            Ok(())
+        };
+        looked("the note")?;
+        page.chord(&[CONTROL, SHIFT], 'H')?;
+        page.element("aside")?;
+        looked("a panel")?;
+        page.click(".bar button[aria-label='Note menu']")?;
+        page.element("[role=menu]")?;
+        looked("a menu")?;
+        page.chord(&[], ESCAPE)?;
+        page.chord(&[CONTROL], ',')?;
+        page.element("dialog[open]")?;
+        looked("the settings")?;
+        page.chord(&[], ESCAPE)?;
+        app.close()?;
+    }
+    Ok(())
 }
 
 #[test]
