@@ -429,10 +429,8 @@ export class App {
   }
 
   async setNetwork(network: Network): Promise<boolean> {
-    return this.try(async () => {
-      await this.backend.setNetwork(network);
-      this.network = network;
-    });
+    // What it is then the backend tells: it knows more than was wanted, as where others reach us.
+    return this.try(() => this.backend.setNetwork(network));
   }
 
   async setOffline(offline: boolean): Promise<void> {

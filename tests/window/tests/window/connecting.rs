@@ -65,6 +65,19 @@ fn a_wrong_link_or_address_is_said_in_words_and_a_good_one_works() -> Result<()>
     ben.text_when("Ana's words", |text| text == "# From Ben\nFrom Ana")?;
     app.status_when("the server to have it", |status| status.contains("on 127.0.0.1"))?;
 
+    // Who lets others connect is told where these reach them, and may copy it.
+    page.chord(&[CONTROL], ',')?;
+    page.click("#tab-network")?;
+    page.click("#settings-page div.settings-group:last-child input[role=switch]")?;
+    app.shows(".addresses", "ws://127.0.0.1:")?;
+    app.pictures("settings-listening")?;
+    page.click(".addresses button")?;
+    app.shows(".addresses", "Copied")?;
+    page.click("#settings-page div.settings-group:last-child input[role=switch]")?;
+    app.goes(".addresses")?;
+    page.chord(&[], ESCAPE)?;
+    app.goes("dialog[open]")?;
+
     // Another note goes nowhere until its folder is told to.
     app.new_note("Own words")?;
     app.status_when("the note to be here only", |status| status.trim() == "On this computer only")?;

@@ -16,6 +16,7 @@ mod opening;
 mod patchwork;
 mod server_gone;
 mod together;
+mod tour;
 mod trust;
 mod views;
 mod writing;
