@@ -17,9 +17,11 @@ use rejoin_document::ChangeHash;
 #[derive(Clone)]
 pub struct DocumentId(Arc<Name>);
 
-/// The bytes of an identifier and its text, which every message carries.
+/// The bytes of an identifier and its text, which every message carries. The bytes, of which there
+/// are few, lie here and not in a place of their own: they are compared all the time.
 struct Name {
-    bytes: Box<[u8]>,
+    length: u8,
+    bytes: [u8; DocumentId::MAX_LENGTH],
     text: Box<str>,
 }
 
@@ -66,7 +68,7 @@ impl DocumentId {
     pub fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        Self::of(&bytes)
+        Self::from_bytes(&bytes).expect("invariant: 16 bytes are an identifier")
     }
 
     /// Takes the bytes of an identifier.
@@ -75,20 +77,22 @@ impl DocumentId {
     ///
     /// When there are none or more than 64.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidDocumentId> {
-        match bytes.len() {
-            1..=Self::MAX_LENGTH => Ok(Self::of(bytes)),
-            other => Err(InvalidDocumentId::Length(other)),
-        }
+        Self::named(bytes, || bs58::encode(bytes).with_check().into_string().into())
     }
 
     /// The bytes behind the text.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0.bytes
+        &self.0.bytes[..usize::from(self.0.length)]
     }
 
-    fn of(bytes: &[u8]) -> Self {
-        let text = bs58::encode(bytes).with_check().into_string().into();
-        Self(Arc::new(Name { bytes: bytes.into(), text }))
+    fn named(bytes: &[u8], text: impl FnOnce() -> Box<str>) -> Result<Self, InvalidDocumentId> {
+        let count = bytes.len();
+        if !(1..=Self::MAX_LENGTH).contains(&count) {
+            return Err(InvalidDocumentId::Length(count));
+        }
+        let mut name = Name { length: count as u8, bytes: [0; Self::MAX_LENGTH], text: text() };
+        name.bytes[..count].copy_from_slice(bytes);
+        Ok(Self(Arc::new(name)))
     }
 
     /// The identifier as text: base 58 with a checksum.
@@ -111,23 +115,17 @@ impl FromStr for DocumentId {
             return Err(InvalidDocumentId::Text(text.chars().take(32).collect()));
         }
         if let Ok(bytes) = bs58::decode(text).with_check(None).into_vec() {
-            return match bytes.len() {
-                // Bytes have one such text only, so that it need not be made again.
-                1..=Self::MAX_LENGTH => {
-                    Ok(Self(Arc::new(Name { bytes: bytes.into(), text: text.into() })))
-                }
-                other => Err(InvalidDocumentId::Length(other)),
-            };
+            // Bytes have one such text only, so that it need not be made again.
+            return Self::named(&bytes, || text.into());
         }
-        uuid_bytes(text)
-            .map(|bytes| Self::of(&bytes))
-            .ok_or_else(|| InvalidDocumentId::Text(text.into()))
+        let bytes = uuid_bytes(text).ok_or_else(|| InvalidDocumentId::Text(text.into()))?;
+        Self::from_bytes(&bytes)
     }
 }
 
 impl PartialEq for DocumentId {
     fn eq(&self, other: &Self) -> bool {
-        self.0.bytes == other.0.bytes
+        Arc::ptr_eq(&self.0, &other.0) || self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -141,13 +139,18 @@ impl PartialOrd for DocumentId {
 
 impl Ord for DocumentId {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.bytes.cmp(&other.0.bytes)
+        // Nearly all differ in their first bytes; what follows the last byte is zero.
+        let first = |id: &Self| id.0.bytes.first_chunk().map(|bytes| u128::from_be_bytes(*bytes));
+        first(self).cmp(&first(other)).then_with(|| match Arc::ptr_eq(&self.0, &other.0) {
+            true => Ordering::Equal,
+            false => self.as_bytes().cmp(other.as_bytes()),
+        })
     }
 }
 
 impl Hash for DocumentId {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.bytes.hash(state);
+        self.as_bytes().hash(state);
     }
 }
 
@@ -237,6 +240,19 @@ mod tests {
         for bytes in [vec![7; 16], vec![0, 0, 1], vec![255; 32]] {
             let id = DocumentId::from_bytes(&bytes).unwrap();
             assert_eq!(id.to_string().parse::<DocumentId>().unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn identifiers_are_ordered_as_their_bytes() {
+        let long = [[0; 16].as_slice(), &[1]].concat();
+        let ends_later = [[2; 20].as_slice(), &[3]].concat();
+        let all =
+            [vec![0], vec![0, 0], long, vec![1], vec![1, 0], vec![2; 16], vec![2; 21], ends_later];
+        for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
+            let ids = [a, b].map(|bytes| DocumentId::from_bytes(bytes).unwrap());
+            assert_eq!(ids[0].cmp(&ids[1]), a.cmp(b), "{a:?} and {b:?}");
+            assert_eq!(ids[0] == ids[1], a == b);
         }
     }
 

@@ -198,7 +198,9 @@ impl Message {
     /// The message as it travels.
     pub fn encode(&self) -> Vec<u8> {
         let payload: usize = self.chunks.iter().map(Vec::len).sum();
-        let mut out = Vec::with_capacity(payload + 128);
+        let told = self.have.iter().map(|have| have.last_sync.len()).sum::<usize>();
+        let hashes = self.heads.len() + self.need.len() + told;
+        let mut out = Vec::with_capacity(payload + hashes * size_of::<ChangeHash>() + 64);
         out.push(match self.version {
             MessageVersion::V1 => VERSION_1,
             MessageVersion::V2 => VERSION_2,

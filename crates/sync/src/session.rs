@@ -9,7 +9,7 @@ use rejoin_document::{ChangeHash, Document, LoadError, LoadErrorCause, LoadOptio
 
 use crate::bloom::BloomFilter;
 use crate::message::{Extensions, Have, Message, MessageFlags, MessageVersion};
-use crate::session_payload::{self as payload, Payload};
+use crate::session_payload::{self as payload, LastPacked, Payload};
 use crate::session_summary::{frontier, has, summarise};
 use crate::state::{InFlight, State, Theirs};
 
@@ -80,6 +80,16 @@ impl ReceiveError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn generate_sync_message(doc: &Document, state: &mut State) -> Option<Message> {
+    generate_for_one_of_many(doc, state, &mut LastPacked::default())
+}
+
+/// [`generate_sync_message`] for a document that has several peers: what one was sent is not packed
+/// again for the next.
+pub(crate) fn generate_for_one_of_many(
+    doc: &Document,
+    state: &mut State,
+    last: &mut LastPacked,
+) -> Option<Message> {
     let heads = doc.heads();
     if state.theirs.is_none() {
         // A stored state may be ahead of a document that was restored from an older copy.
@@ -87,7 +97,7 @@ pub fn generate_sync_message(doc: &Document, state: &mut State) -> Option<Messag
     }
     let need = missing(doc, state);
     let ask = Ask::of(&need, state);
-    let payload = payload::choose(doc, state);
+    let payload = payload::choose(doc, state, last);
     let probe = state.theirs.as_ref().is_some_and(|theirs| theirs.asked_for_in_flight);
     let told = state.last_sent_heads.as_deref() == Some(heads);
     if told && payload.is_empty() && ask == Ask::Nothing && !probe {

@@ -12,6 +12,46 @@ use crate::state::{InFlight, State, Theirs};
 /// Up to this many changes, it is tried whether the whole document is smaller.
 const SMALL_DOCUMENT: usize = 64;
 
+/// What was packed last of one document. What is new goes to all its peers, and is packed once for
+/// them.
+#[derive(Debug, Default)]
+pub(crate) struct LastPacked {
+    packing: Packing,
+    hashes: Vec<ChangeHash>,
+    chunk: Vec<u8>,
+}
+
+/// How changes become one chunk of bytes. The same changes always become the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Packing {
+    /// Change chunks one behind the other, large ones deflated.
+    #[default]
+    Joined,
+    /// One bundle.
+    Bundle,
+}
+
+impl LastPacked {
+    /// More is not kept: it is for somebody who comes back, and nobody else lacks just that.
+    const MAX_BYTES: usize = 16 << 10;
+
+    fn chunk(&mut self, packing: Packing, doc: &Document, hashes: &[ChangeHash]) -> Vec<u8> {
+        if self.packing == packing && self.hashes == hashes {
+            return self.chunk.clone();
+        }
+        let chunk = match packing {
+            Packing::Joined => {
+                changes(doc, hashes).flat_map(|change| change.compressed_bytes()).collect()
+            }
+            Packing::Bundle => doc.bundle(hashes),
+        };
+        if size_of_val(hashes) + chunk.len() <= Self::MAX_BYTES {
+            *self = Self { packing, hashes: hashes.to_vec(), chunk: chunk.clone() };
+        }
+        chunk
+    }
+}
+
 /// The changes of one message.
 #[derive(Debug, Default)]
 pub(crate) struct Payload {
@@ -32,7 +72,7 @@ impl Payload {
 }
 
 /// Chooses what the peer lacks, as far as its last message says, less what was sent already.
-pub(crate) fn choose(doc: &Document, state: &State) -> Payload {
+pub(crate) fn choose(doc: &Document, state: &State, last: &mut LastPacked) -> Payload {
     let Some(theirs) = &state.theirs else { return Payload::default() };
     if state.peer.read_only {
         return Payload::default();
@@ -53,7 +93,7 @@ pub(crate) fn choose(doc: &Document, state: &State) -> Payload {
             hashes
         }
     };
-    let (chunks, sent) = encode(doc, state, theirs, hashes);
+    let (chunks, sent) = encode(doc, state, theirs, hashes, last);
     Payload { chunks, sent, answers_need, reaches_heads }
 }
 
@@ -145,6 +185,7 @@ fn encode(
     state: &State,
     theirs: &Theirs,
     hashes: Vec<ChangeHash>,
+    last: &mut LastPacked,
 ) -> (Vec<Vec<u8>>, InFlight) {
     if hashes.is_empty() {
         return (Vec::new(), InFlight::Nothing);
@@ -159,16 +200,13 @@ fn encode(
         return (vec![doc.save()], InFlight::Everything);
     }
     if state.peer.extensions.contains(Extensions::PACKED) {
-        let chunk = match hashes.as_slice() {
-            [_] => joined(doc, &hashes),
-            _ => doc.bundle(&hashes),
-        };
-        return (vec![chunk], InFlight::Changes(hashes));
+        let packing = if hashes.len() == 1 { Packing::Joined } else { Packing::Bundle };
+        return (vec![last.chunk(packing, doc, &hashes)], InFlight::Changes(hashes));
     }
     if hashes.len() > total / 3 && total > SMALL_DOCUMENT {
         return (vec![doc.save()], InFlight::Everything);
     }
-    let chunk = joined(doc, &hashes);
+    let chunk = last.chunk(Packing::Joined, doc, &hashes);
     if hashes.len() > total / 3 {
         let document = doc.save();
         if document.len() < chunk.len() {
@@ -178,11 +216,32 @@ fn encode(
     (vec![chunk], InFlight::Changes(hashes))
 }
 
-/// The change chunks one behind the other, large ones deflated.
-fn joined(doc: &Document, hashes: &[ChangeHash]) -> Vec<u8> {
-    changes(doc, hashes).flat_map(|change| change.compressed_bytes()).collect()
-}
-
 fn changes(doc: &Document, hashes: &[ChangeHash]) -> impl Iterator<Item = Change> {
     hashes.iter().filter_map(|hash| doc.change(hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use rejoin_document::{ActorId, CommitOptions, ObjId};
+
+    use super::*;
+
+    #[test]
+    fn what_was_packed_last_is_given_for_the_same_changes_in_the_same_packing_only() {
+        let mut doc = Document::new();
+        let mut hashes = Vec::new();
+        for number in 0..3 {
+            let mut transaction = doc.transaction(&ActorId::new(&[1; 16]));
+            transaction.put(ObjId::ROOT, "number", number).unwrap();
+            hashes.extend(transaction.commit(CommitOptions::default()));
+        }
+        let mut last = LastPacked::default();
+        let asked = [(Packing::Joined, 0..1), (Packing::Joined, 0..1), (Packing::Joined, 1..3)];
+        for (packing, range) in
+            asked.into_iter().chain([(Packing::Bundle, 1..3), (Packing::Joined, 2..3)])
+        {
+            let fresh = LastPacked::default().chunk(packing, &doc, &hashes[range.clone()]);
+            assert_eq!(last.chunk(packing, &doc, &hashes[range]), fresh);
+        }
+    }
 }

@@ -5,6 +5,8 @@
 
 mod cbor;
 
+use std::borrow::Cow;
+
 pub use cbor::{Cbor, CborError};
 use cbor::{Reader, Writer};
 use rejoin_document::ChangeHash;
@@ -173,7 +175,18 @@ impl WireMessage {
     ///
     /// When the frame is not a CBOR map, or lacks what its kind of message needs.
     pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
-        let mut fields = Fields::default();
+        Self::decode_after(frame, None)
+    }
+
+    /// Reads the message in one frame, like [`WireMessage::decode`], when the one before was about
+    /// `last`: messages in a row are mostly about one document, and to check the sum in its name
+    /// costs as much as all the rest.
+    ///
+    /// # Errors
+    ///
+    /// As for [`WireMessage::decode`].
+    pub fn decode_after(frame: &[u8], last: Option<&DocumentId>) -> Result<Self, WireError> {
+        let mut fields = Fields { last, ..Fields::default() };
         let mut invalid = None;
         let mut reader = Reader::new(frame);
         reader.text_map(|reader, key| fields.read(reader, key, &mut invalid))?;
@@ -234,7 +247,12 @@ impl WireMessage {
 }
 
 fn begin(pairs: u16, kind: &str, sender: Option<&PeerId>) -> Writer {
-    let mut writer = Writer::with_capacity(160);
+    begin_with_room(0, pairs, kind, sender)
+}
+
+/// Begins a message that will carry so many bytes of data.
+fn begin_with_room(data: usize, pairs: u16, kind: &str, sender: Option<&PeerId>) -> Writer {
+    let mut writer = Writer::with_capacity(data + 224);
     writer.map(pairs);
     pair(&mut writer, "type", kind);
     if let Some(sender) = sender {
@@ -316,7 +334,8 @@ impl PeerMetadata {
 impl DocumentMessage {
     fn encode(&self, kind: &str) -> Vec<u8> {
         let with_data = kind != "doc-unavailable";
-        let mut writer = begin(if with_data { 5 } else { 4 }, kind, Some(&self.sender));
+        let pairs = if with_data { 5 } else { 4 };
+        let mut writer = begin_with_room(self.data.len(), pairs, kind, Some(&self.sender));
         pair(&mut writer, "targetId", self.target.as_str());
         pair(&mut writer, "documentId", self.document.as_str());
         if with_data {
@@ -343,8 +362,10 @@ impl EphemeralMessage {
 
 /// The fields of all kinds of message, as far as they have been seen.
 #[derive(Default)]
-struct Fields {
-    kind: Option<String>,
+struct Fields<'a> {
+    /// The document of the message before.
+    last: Option<&'a DocumentId>,
+    kind: Option<Cow<'a, str>>,
     sender: Option<PeerId>,
     target: Option<PeerId>,
     document: Option<DocumentId>,
@@ -360,10 +381,10 @@ struct Fields {
     heads: Vec<RemoteHeads>,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     fn read(
         &mut self,
-        reader: &mut Reader<'_>,
+        reader: &mut Reader<'a>,
         key: &str,
         invalid: &mut Option<WireError>,
     ) -> Result<(), CborError> {
@@ -379,17 +400,23 @@ impl Fields {
                 Ok(id) => self.target = Some(id),
                 Err(error) => keep(invalid_field("targetId", error)),
             },
-            "documentId" => match reader.text()?.parse() {
-                Ok(id) => self.document = Some(id),
-                Err(error) => keep(invalid_field("documentId", error)),
-            },
+            "documentId" => {
+                let text = reader.text()?;
+                match self.last.filter(|last| last.as_str() == text) {
+                    Some(last) => self.document = Some(last.clone()),
+                    None => match text.parse() {
+                        Ok(id) => self.document = Some(id),
+                        Err(error) => keep(invalid_field("documentId", error)),
+                    },
+                }
+            }
             "data" => self.data = Some(reader.byte_string()?),
             "peerMetadata" | "metadata" => self.metadata = PeerMetadata::read(reader)?,
             "supportedProtocolVersions" => self.versions = Some(texts(reader)?),
-            "selectedProtocolVersion" => self.version = Some(reader.text()?),
-            "sessionId" => self.session = Some(reader.text()?),
+            "selectedProtocolVersion" => self.version = Some(reader.text()?.into_owned()),
+            "sessionId" => self.session = Some(reader.text()?.into_owned()),
             "count" => self.count = Some(reader.unsigned()?),
-            "message" => self.message = Some(reader.text()?),
+            "message" => self.message = Some(reader.text()?.into_owned()),
             "add" => self.add = storage_ids(reader)?,
             "remove" => self.remove = storage_ids(reader)?,
             "newHeads" => self.heads = read_remote_heads(reader)?,
@@ -399,12 +426,12 @@ impl Fields {
     }
 
     fn into_message(self) -> Result<WireMessage, WireError> {
-        let kind = self.kind.clone().ok_or_else(|| missing("nameless", "type"))?;
-        let lacks = |field| missing(&kind, field);
+        let kind = self.kind.as_deref().ok_or_else(|| missing("nameless", "type"))?;
+        let lacks = |field| missing(kind, field);
         let sender = || self.sender.clone().ok_or_else(|| lacks("senderId"));
         let target = || self.target.clone().ok_or_else(|| lacks("targetId"));
         let document = || self.document.clone().ok_or_else(|| lacks("documentId"));
-        Ok(match kind.as_str() {
+        Ok(match kind {
             "join" => WireMessage::Join {
                 sender: sender()?,
                 versions: self.versions.unwrap_or_else(|| vec![PROTOCOL_VERSION.into()]),
@@ -420,7 +447,7 @@ impl Fields {
             "error" => WireMessage::Error { message: self.message.unwrap_or_default() },
             "leave" => WireMessage::Leave { sender: sender()? },
             "sync" | "request" | "doc-unavailable" => {
-                let data = match kind.as_str() {
+                let data = match kind {
                     "doc-unavailable" => Vec::new(),
                     _ => self.data.ok_or_else(|| lacks("data"))?,
                 };
@@ -430,7 +457,7 @@ impl Fields {
                     document: self.document.ok_or_else(|| lacks("documentId"))?,
                     data,
                 };
-                match kind.as_str() {
+                match kind {
                     "sync" => WireMessage::Sync(message),
                     "request" => WireMessage::Request(message),
                     _ => WireMessage::DocUnavailable(message),
@@ -456,7 +483,7 @@ impl Fields {
                 document: document()?,
                 heads: self.heads,
             },
-            _ => WireMessage::Unknown { kind },
+            _ => WireMessage::Unknown { kind: kind.to_owned() },
         })
     }
 }
@@ -477,7 +504,7 @@ fn texts(reader: &mut Reader<'_>) -> Result<Vec<String>, CborError> {
     reader.list(|reader| {
         let text = reader.text()?;
         if texts.len() < MAX_LIST {
-            texts.push(text);
+            texts.push(text.into_owned());
         }
         Ok(())
     })?;

@@ -1,6 +1,6 @@
 //! How connections come and go: dialing, the handshake, being offline.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Hub, Timer,
@@ -218,11 +218,11 @@ impl Hub {
 
     fn introduced(&mut self, id: ConnectionId, introduced: Introduced, now: Now) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let peer = PeerContext {
+        let peer = Arc::new(PeerContext {
             peer: introduced.peer,
             metadata: introduced.metadata,
             origin: connection.origin.clone(),
-        };
+        });
         connection.stage = Stage::Ready(peer.clone());
         let dialer = connection.dialer;
         self.timers.clear(&Timer::Greeting(id));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,6 +32,8 @@ pub(super) struct Connection {
     pub(super) withdrawn: BTreeSet<DocumentId>,
     /// Stores that the peer wants to hear of.
     pub(super) subscriptions: BTreeSet<StorageId>,
+    /// The document that the last message of the peer was about.
+    pub(super) last_named: Option<DocumentId>,
     pub(super) traffic: Traffic,
     /// It was put down in the log that the peer wants more documents than it may use.
     pub(super) is_known_to_be_full: bool,
@@ -44,7 +47,7 @@ pub(super) enum Stage {
     /// Open; the first message of the other side is awaited.
     Greeting,
     /// The other side is known.
-    Ready(PeerContext),
+    Ready(Arc<PeerContext>),
     /// Being closed; nothing is sent or taken.
     Closing,
 }
@@ -110,12 +113,13 @@ impl Connection {
             documents: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
+            last_named: None,
             traffic: Traffic::default(),
             is_known_to_be_full: false,
         }
     }
 
-    pub(super) fn peer(&self) -> Option<&PeerContext> {
+    pub(super) fn peer(&self) -> Option<&Arc<PeerContext>> {
         match &self.stage {
             Stage::Ready(peer) => Some(peer),
             _ => None,

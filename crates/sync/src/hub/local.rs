@@ -6,7 +6,10 @@ use super::{
     Availability, DocumentStatus, Hub, Timer,
     slot::{PeerKnowledge, Phase, Slot},
 };
-use crate::{DocumentEvent, DocumentId, Now, Origin, PublishMode, publish_mode::Decision};
+use crate::{
+    DocumentEvent, DocumentId, Now, Origin, PublishMode, publish_mode::Decision,
+    session_payload::LastPacked,
+};
 
 /// The hub does not have the document in memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -200,6 +203,7 @@ impl Hub {
             .or_insert_with(|| Slot::new(Phase::Deleted, now.elapsed));
         let sessions: Vec<_> = std::mem::take(&mut slot.sessions).into_keys().collect();
         slot.document = Document::new();
+        slot.packed = LastPacked::default();
         slot.draft_version = 0;
         slot.disk = super::slot::Disk::default();
         self.take_pending(document);

@@ -9,7 +9,8 @@ use super::{
     traffic::Direction,
 };
 use crate::{
-    ConnectionId, DocumentId, Effect, Now, PeerId, generate_sync_message,
+    ConnectionId, DocumentId, Effect, Now, PeerId,
+    session::generate_for_one_of_many,
     wire::{DocumentMessage, RemoteHeads, WireMessage},
 };
 
@@ -229,7 +230,8 @@ impl Hub {
             && session.state.shared_heads().is_empty()
             && session.knowledge == PeerKnowledge::Unknown;
         let sent_before = session.state.changes_sent();
-        let data = generate_sync_message(&slot.document, &mut session.state)?.encode();
+        let data = generate_for_one_of_many(&slot.document, &mut session.state, &mut slot.packed)?
+            .encode();
         let changes = session.state.changes_sent() - sent_before;
         session.unanswered += 1;
         session.paced_until = now.elapsed + PACE;

@@ -34,7 +34,7 @@ impl Hub {
             Stage::Ready(_) => false,
             Stage::Dialing | Stage::Closing => return,
         };
-        let message = match WireMessage::decode(frame) {
+        let message = match WireMessage::decode_after(frame, connection.last_named.as_ref()) {
             Ok(message) => message,
             Err(error) => return self.cut(id, &format!("not a message: {error}"), now),
         };
@@ -91,6 +91,11 @@ impl Hub {
         now: Now,
     ) {
         let document = message.document;
+        if let Some(connection) = self.connections.get_mut(&id)
+            && connection.last_named.as_ref() != Some(&document)
+        {
+            connection.last_named = Some(document.clone());
+        }
         let access = self.policy.access(peer, &document);
         let known = self.slots.contains_key(&document);
         let Some(connection) = self.connections.get_mut(&id) else { return };

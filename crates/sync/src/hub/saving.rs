@@ -8,7 +8,10 @@ use std::{
 use rejoin_document::ChangeHash;
 
 use super::{Hub, Timer, slot::Phase, slot::Slot};
-use crate::{DocumentId, Effect, Now, StorageId, StoredKey, WriteBatch, WriteId, dialer::Backoff};
+use crate::{
+    DocumentId, Effect, Now, StorageId, StoredKey, WriteBatch, WriteId, dialer::Backoff,
+    session_payload::LastPacked,
+};
 
 /// Commits begin at least so long after one another, which is also the longest that an edit waits
 /// for its commit to begin.
@@ -441,6 +444,7 @@ impl Hub {
         }
         if let Some(slot) = self.slots.get_mut(document) {
             slot.document = rejoin_document::Document::new();
+            slot.packed = LastPacked::default();
         }
         self.set_phase(document, Phase::Dormant);
         self.forget_if_unused(document);

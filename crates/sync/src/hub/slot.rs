@@ -11,7 +11,7 @@ use super::traffic::DocumentTraffic;
 use crate::{
     Access, ConnectionId, DocumentId, LoadId, PeerContext, PeerId, SharePolicy, State, StorageId,
     StoredDocument, StoredKey, StoredKind, dialer::Backoff, presence::Presence,
-    publish_mode::Publisher,
+    publish_mode::Publisher, session_payload::LastPacked,
 };
 
 /// Of so many stores it is kept what they have of a document.
@@ -101,6 +101,8 @@ pub(super) struct Slot {
     /// Empty unless the phase says that it is in memory.
     pub(super) document: Document,
     pub(super) sessions: BTreeMap<ConnectionId, Session>,
+    /// What was sent last, for the next session.
+    pub(super) packed: LastPacked,
     pub(super) pending: Waiting,
     /// Whoever asks for the document is not told yet that nobody has it.
     pub(super) is_in_grace: bool,
@@ -201,6 +203,7 @@ impl Slot {
             phase,
             document: Document::new(),
             sessions: BTreeMap::new(),
+            packed: LastPacked::default(),
             pending: Waiting::default(),
             is_in_grace: false,
             reload: Backoff::default(),

@@ -4,6 +4,8 @@
 //! bits as floating point numbers. The reader takes every legal form and treats sizes as claims:
 //! nothing is allocated that the input does not hold, nesting and the number of items are capped.
 
+use std::{borrow::Cow, str};
+
 /// One CBOR item of any shape, as ephemeral messages carry them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cbor {
@@ -300,11 +302,17 @@ impl<'a> Reader<'a> {
         Ok(absent)
     }
 
-    pub(super) fn text(&mut self) -> Result<String, CborError> {
+    /// A text, copied only if it comes in pieces.
+    pub(super) fn text(&mut self) -> Result<Cow<'a, str>, CborError> {
         let head = self.untagged_head()?;
         self.expect_major(&head, 3)?;
-        let bytes = self.string(&head)?;
-        String::from_utf8(bytes).map_err(|_| CborError::NotText(head.at))
+        let not_text = CborError::NotText(head.at);
+        match head.argument {
+            Some(length) => {
+                str::from_utf8(self.take(length)?).map(Cow::Borrowed).map_err(|_| not_text)
+            }
+            None => String::from_utf8(self.string(&head)?).map(Cow::Owned).map_err(|_| not_text),
+        }
     }
 
     pub(super) fn byte_string(&mut self) -> Result<Vec<u8>, CborError> {
