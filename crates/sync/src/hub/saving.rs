@@ -122,8 +122,10 @@ pub struct Extent {
 struct DocumentWrite {
     document: DocumentId,
     heads: Vec<ChangeHash>,
-    added: Option<(StoredKey, usize)>,
+    added: Vec<(StoredKey, usize)>,
     removed: Vec<StoredKey>,
+    /// Where the refused changes are afterwards.
+    refused: Option<StoredKey>,
     states: Vec<(StorageId, Vec<u8>)>,
     dropped_states: BTreeSet<StorageId>,
     draft_version: u64,
@@ -266,7 +268,7 @@ impl Hub {
             {
                 if let Some(slot) = self.slots.get(&document) {
                     let write = write_of(&document, slot, &mut batch);
-                    bytes += write.added.as_ref().map_or(0, |(_, length)| *length);
+                    bytes += write.added.iter().map(|(_, length)| *length).sum::<usize>();
                     documents.push(write);
                 }
             }
@@ -390,7 +392,7 @@ impl Hub {
             return;
         }
         written.removed.iter().for_each(|key| slot.disk.remove_chunk(key));
-        if let Some((key, length)) = written.added {
+        for (key, length) in written.added {
             slot.disk.add_chunk(key, length);
         }
         for (storage_id, state) in written.states {
@@ -398,6 +400,7 @@ impl Hub {
             slot.disk.sync_states.insert(storage_id, state);
         }
         slot.disk.dropped_states.retain(|id| !written.dropped_states.contains(id));
+        slot.disk.refused = written.refused;
         let moved = slot.disk.heads != written.heads;
         slot.disk.heads = written.heads;
         slot.disk.draft_version = written.draft_version;
@@ -494,16 +497,18 @@ fn write_of(document: &DocumentId, slot: &Slot, batch: &mut WriteBatch) -> Docum
     let mut write = DocumentWrite {
         document: document.clone(),
         heads: slot.heads().to_vec(),
-        added: None,
+        added: Vec::new(),
         removed: Vec::new(),
+        refused: slot.disk.refused.clone(),
         states: Vec::new(),
         dropped_states: slot.disk.dropped_states.clone(),
         draft_version: slot.draft_version,
     };
     if slot.heads() != slot.disk.heads {
-        let (key, chunk, removed) = chunk_of(document, slot);
-        write.added = Some((key.clone(), chunk.len()));
-        batch.puts.push((key, chunk));
+        let Chunks { puts, removed, refused } = chunks_of(document, slot);
+        write.refused = refused;
+        write.added = puts.iter().map(|(key, chunk)| (key.clone(), chunk.len())).collect();
+        batch.puts.extend(puts);
         batch.deletes.extend(removed.iter().cloned());
         write.removed = removed;
     }
@@ -524,22 +529,49 @@ fn write_of(document: &DocumentId, slot: &Slot, batch: &mut WriteBatch) -> Docum
     write
 }
 
+/// What is put, and what goes because that replaces it.
+struct Chunks {
+    puts: Vec<(StoredKey, Vec<u8>)>,
+    removed: Vec<StoredKey>,
+    /// Where the refused changes are then.
+    refused: Option<StoredKey>,
+}
+
 /// A snapshot when one is due, with the chunks that it replaces, or else an incremental chunk.
-fn chunk_of(document: &DocumentId, slot: &Slot) -> (StoredKey, Vec<u8>, Vec<StoredKey>) {
+///
+/// All that was read without fault is somewhere in what replaces it: a save has the changes that
+/// wait for others behind it, and those that were refused get a chunk of their own. So nobody keeps
+/// old chunks on the disk by sending changes that wait for ever. Incremental chunks hold what was
+/// applied and nothing else, or each would repeat all that waits.
+fn chunks_of(document: &DocumentId, slot: &Slot) -> Chunks {
     let disk = &slot.disk;
-    let incremental = slot.document.save_since(&disk.heads);
-    let grown = disk.incremental_bytes + incremental.len();
-    // Changes that wait for others, or were refused, may be in a chunk that no save would replace.
-    let may_replace = slot.document.queued() == 0 && slot.document.refused().is_empty();
-    let is_first = disk.chunks.is_empty();
+    let incremental: Vec<u8> = slot
+        .document
+        .changes_since(&disk.heads)
+        .iter()
+        .flat_map(|change| change.bytes())
+        .copied()
+        .collect();
+    // What was refused does not shrink, however often all else is saved anew.
+    let refused_bytes = disk.refused.as_ref().and_then(|key| disk.chunks.get(key)).unwrap_or(&0);
+    let grown = disk.incremental_bytes - refused_bytes + incremental.len();
     // A snapshot costs time with the number of changes and room with its length, so that it has to
     // be earned in both: however long the history, the cost per edit stays the same.
     let worth = disk.snapshot_bytes.max(slot.document.change_count()).max(MIN_COMPACTION_BYTES);
-    if is_first || may_replace && grown >= worth {
-        let key = StoredKey::snapshot(document, slot.document.heads());
-        let replaced = disk.chunks.keys().filter(|old| **old != key).cloned();
-        let removed = if may_replace { replaced.collect() } else { Vec::new() };
-        return (key, slot.document.save(), removed);
+    if !disk.chunks.is_empty() && grown < worth {
+        let puts = vec![(StoredKey::incremental(document, &incremental), incremental)];
+        return Chunks { puts, removed: Vec::new(), refused: disk.refused.clone() };
     }
-    (StoredKey::incremental(document, &incremental), incremental, Vec::new())
+    let key = StoredKey::snapshot(document, slot.document.heads());
+    let mut puts = vec![(key, slot.document.save())];
+    let refused: Vec<&[u8]> = slot.document.refused().iter().map(|one| one.bytes()).collect();
+    let refused = (!refused.is_empty() && !disk.chunks.is_empty()).then(|| {
+        let refused = refused.concat();
+        let key = StoredKey::incremental(document, &refused);
+        puts.push((key.clone(), refused));
+        key
+    });
+    let is_put = |old: &StoredKey| puts.iter().any(|(key, _)| key == old);
+    let removed = disk.chunks.keys().filter(|old| !is_put(old)).cloned().collect();
+    Chunks { puts, removed, refused }
 }

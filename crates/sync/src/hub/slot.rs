@@ -134,6 +134,8 @@ pub(super) struct Disk {
     pub(super) snapshot_bytes: usize,
     pub(super) incremental_bytes: usize,
     pub(super) unread: usize,
+    /// The chunk that holds what was refused, once everything else was saved anew.
+    pub(super) refused: Option<StoredKey>,
     /// The edit of the draft whose journal is on disk.
     pub(super) draft_version: u64,
     /// Sync states as they are on disk.
@@ -280,6 +282,7 @@ impl Disk {
     pub(super) fn forget_chunks(&mut self) {
         self.heads.clear();
         self.chunks.clear();
+        self.refused = None;
         (self.snapshot_bytes, self.incremental_bytes) = (0, 0);
     }
 

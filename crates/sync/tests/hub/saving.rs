@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use rejoin_document::{ActorId, CommitOptions, Document, ObjId};
-use rejoin_sync::{Availability, HubOptions, PublishMode, ServeOnRequest, ShareAll};
+use rejoin_document::{ActorId, Change, CommitOptions, Document, ObjId, PatchLog};
+use rejoin_sync::{
+    Availability, HubOptions, Message, PeerId, PublishMode, ServeOnRequest, ShareAll,
+    wire::{DocumentMessage, WireMessage},
+};
 
 use crate::harness::{Net, Store, id, options, read, server_options, text_of, write};
 
@@ -188,6 +191,136 @@ fn chunks_are_compacted_and_read_back() {
     assert!(store.len() < 400, "{} chunks", store.len());
     assert!(store.keys().filter(|key| key[1] == "snapshot").count() == 1);
     assert_eq!(stored_text(store), net.text(machine, &id(1)));
+}
+
+/// The chunks of a document, and their bytes in all.
+fn chunks(store: &Store) -> (usize, usize) {
+    let chunks = store.iter().filter(|(key, _)| key[1] == "snapshot" || key[1] == "incremental");
+    chunks.fold((0, 0), |(count, bytes), (_, chunk)| (count + 1, bytes + chunk.len()))
+}
+
+/// Changes of another actor on top of a document: the first is missed by those that get the second.
+fn two_in_a_row(document: &Document) -> [Change; 2] {
+    let mut other = document.fork();
+    [("first ", 7), ("second ", 7)].map(|(words, machine)| {
+        write(&mut other, machine, words);
+        other.change(&other.heads()[0]).unwrap()
+    })
+}
+
+#[test]
+fn a_change_that_waits_for_another_keeps_no_old_chunks_on_the_disk() {
+    let mut net = Net::new();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let client = net.add(options("client"), ShareAll);
+    net.dial(client, server);
+    net.create(client, &id(1), "a");
+    net.act(client, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.advance(Duration::from_secs(1));
+    let [missing, waiting] = two_in_a_row(net.machines[client].hub.document(&id(1)).unwrap());
+    let say = |change: &Change| {
+        let empty = Message::decode(&[0x42, 0, 0, 0, 0]).unwrap();
+        let data = Message { chunks: vec![change.bytes().to_vec()], ..empty }.encode();
+        let (sender, target) = (PeerId::new("client").unwrap(), PeerId::new("server").unwrap());
+        WireMessage::Sync(DocumentMessage { sender, target, document: id(1), data }).encode()
+    };
+    net.inject_from(client, server, say(&waiting));
+    assert_eq!(net.status(server, &id(1)).queued, 1);
+    for _ in 0..600 {
+        net.type_into(client, &id(1), "word ");
+        net.advance(Duration::from_millis(150));
+    }
+    assert_eq!(net.status(server, &id(1)).queued, 1);
+    let store = net.machines[server].store.clone();
+    let repeats = store.values().filter(|chunk| {
+        chunk.windows(waiting.bytes().len()).any(|window| window == waiting.bytes())
+    });
+    assert!(repeats.count() <= 1, "what waits is not written with every change");
+    let (count, bytes) = chunks(&store);
+    assert!(count < 400 && bytes < 200_000, "{count} chunks, {bytes} bytes");
+    // What waited is there after a restart, and still fits.
+    let restarted = net.add_with_store(server_options("again"), ServeOnRequest, store);
+    net.open(restarted, &id(1));
+    assert_eq!(net.status(restarted, &id(1)).queued, 1);
+    net.act(restarted, |hub, now| {
+        hub.edit(&id(1), now, |doc, _| doc.apply([missing], &mut PatchLog::inactive()))
+    })
+    .unwrap()
+    .unwrap();
+    let status = net.status(restarted, &id(1));
+    assert_eq!((status.queued, status.disk.unread_chunks), (0, 0));
+    assert!(net.text(restarted, &id(1)).unwrap().contains("first second "));
+}
+
+#[test]
+fn a_refused_change_is_kept_and_keeps_no_old_chunks_on_the_disk() {
+    let (mut net, mut machine) = alone();
+    let mut twin = net.machines[machine].hub.document(&id(1)).unwrap().fork();
+    net.type_into(machine, &id(1), "b");
+    net.advance(Duration::from_secs(1));
+    // The same actor wrote something else under the same number.
+    write(&mut twin, machine, &"not this ".repeat(5_000));
+    let other = twin.change(&twin.heads()[0]).unwrap();
+    assert!(other.bytes().len() > 40_000, "more than a snapshot has to be worth");
+    net.act(machine, |hub, now| {
+        hub.edit(&id(1), now, |doc, _| doc.apply([other.clone()], &mut PatchLog::inactive()))
+    })
+    .unwrap()
+    .unwrap_err();
+    let mut snapshots = std::collections::BTreeSet::new();
+    for round in 0..2 {
+        for _ in 0..600 {
+            let edit = |doc: &mut Document| write(doc, 40 + round, "word ");
+            net.act(machine, |hub, now| hub.edit(&id(1), now, |doc, _| edit(doc))).unwrap();
+            net.advance(Duration::from_millis(150));
+            let store = net.machines[machine].store.keys();
+            snapshots.extend(store.filter(|key| key[1] == "snapshot").cloned());
+        }
+        let store = net.machines[machine].store.clone();
+        let (count, bytes) = chunks(&store);
+        assert!(count < 500 && bytes < 300_000, "{count} chunks, {bytes} bytes");
+        machine = net.add_with_store(options(&format!("again {round}")), ShareAll, store);
+        net.open(machine, &id(1));
+        let status = net.status(machine, &id(1));
+        assert_eq!((status.refused, status.disk.unread_chunks), (1, 0));
+        let document = net.machines[machine].hub.document(&id(1)).unwrap();
+        assert_eq!(document.refused()[0].bytes(), other.bytes());
+    }
+    assert!(snapshots.len() < 12, "{} snapshots", snapshots.len());
+}
+
+#[test]
+fn what_waits_for_bytes_that_cannot_be_read_fits_when_those_come_back() {
+    let (mut net, machine) = alone();
+    for _ in 0..20 {
+        net.type_into(machine, &id(1), "b");
+        net.advance(Duration::from_millis(150));
+    }
+    let whole = net.text(machine, &id(1)).unwrap();
+    let mut store = net.machines[machine].store.clone();
+    let broken = store.keys().filter(|key| key[1] == "incremental").nth(3).unwrap().clone();
+    let bytes = store.insert(broken.clone(), b"torn".to_vec()).unwrap();
+
+    let mut net = Net::new();
+    let machine = net.add_with_store(options("again"), ShareAll, store);
+    net.open(machine, &id(1));
+    assert!(net.status(machine, &id(1)).queued > 0);
+    let before = chunks(&net.machines[machine].store).0;
+    for _ in 0..600 {
+        let edit = |doc: &mut Document| write(doc, 40, "more words ");
+        net.act(machine, |hub, now| hub.edit(&id(1), now, |doc, _| edit(doc))).unwrap();
+        net.advance(Duration::from_millis(150));
+    }
+    let mut store = net.machines[machine].store.clone();
+    let (count, _) = chunks(&store);
+    assert!(count < before + 500, "{count} chunks");
+    assert_eq!(store.insert(broken, bytes), Some(b"torn".to_vec()), "it is never replaced");
+    let machine = net.add_with_store(options("mended"), ShareAll, store);
+    net.open(machine, &id(1));
+    let status = net.status(machine, &id(1));
+    assert_eq!((status.queued, status.disk.unread_chunks), (0, 0));
+    let text = net.text(machine, &id(1)).unwrap();
+    assert_eq!(text.matches('b').count(), whole.matches('b').count());
 }
 
 #[test]
