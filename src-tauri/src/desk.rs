@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rejoin_document::{ChangeHash, CommitOptions, UndoHistory};
-use rejoin_repo::{Destination, DialerId, DocumentHandle, Listening, Repo};
+use rejoin_repo::{Destination, DocumentHandle, Listening, Repo};
 
 use crate::local::{Local, LocalFile};
 use crate::port::{
@@ -63,6 +63,8 @@ pub(crate) struct Desk {
     author: Vec<u8>,
     begun: Instant,
     runtime: tokio::runtime::Handle,
+    /// Held while connections are made what they should be.
+    connecting: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -87,7 +89,7 @@ struct State {
     titled_here: BTreeSet<ItemId>,
     refresh_due: bool,
     shared: BTreeMap<ItemId, BTreeSet<Destination>>,
-    dialers: BTreeMap<String, DialerId>,
+    dialers: BTreeMap<String, network::Dialed>,
     listening: Option<Listening>,
     since: BTreeMap<String, (ConnectionState, i64)>,
     /// What peers call themselves, by their peer id.

@@ -138,6 +138,15 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// Stops accepting. When this returns, the port can be taken again; connections live on.
+    pub async fn close(mut self) {
+        self.task.abort();
+        // It ends as it was told to.
+        (&mut self.task).await.ok();
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         self.task.abort();

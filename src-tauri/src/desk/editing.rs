@@ -16,8 +16,8 @@ use super::undoing::Before;
 use super::watching::Watch;
 use super::{Desk, Sink, State, now};
 use crate::port::{
-    BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, NoticeLevel, OpenedNote,
-    PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin,
+    AppEvent, BackendError, DiskState, ItemId, Mode, NoteEvent, NoteStatus, NoticeLevel,
+    OpenedNote, PresenceUpdate, PresentPeer, PushReply, PushRequest, RemoteOrigin,
 };
 
 /// How long the opening of a note waits for the disk.
@@ -321,6 +321,7 @@ impl Desk {
     fn present(&self, state: &mut State, id: &ItemId) -> Vec<PresentPeer> {
         let Some(open) = state.open.get_mut(id) else { return Vec::new() };
         let mut peers = Vec::new();
+        let mut someone_new = false;
         for (peer, channels) in open.handle.presence() {
             let peer = peer.as_str().to_owned();
             let shown = channels.get(CHANNEL).map(Shown::from_cbor);
@@ -332,7 +333,8 @@ impl Desk {
             }
             if let Some(shown) = &shown {
                 let person = Person { name: shown.name.clone(), colour: shown.colour };
-                state.names.insert(peer.clone(), shown.name.clone());
+                let former = state.names.insert(peer.clone(), shown.name.clone());
+                someone_new |= former.as_ref() != Some(&shown.name);
                 state.local.people.insert(shown.author.clone(), person);
             }
             peers.push(PresentPeer {
@@ -341,6 +343,10 @@ impl Desk {
                 selection: place.map(Into::into),
                 peer,
             });
+        }
+        if someone_new {
+            let connections = self.connections(state);
+            state.tell(AppEvent::Connections { connections });
         }
         peers
     }

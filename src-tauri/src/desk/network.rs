@@ -1,16 +1,30 @@
 //! The network: what is dialled, who may dial us, how connections are, and what a note costs.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use rejoin_repo::ConnectionStatus;
-use rejoin_websocket::{Access, Admission, ListenOptions, Token, TokenSet};
+use rejoin_repo::{ConnectionStatus, DialerId, Listening};
+use rejoin_websocket::{Access, Admission, ListenError, ListenOptions, Token, TokenSet};
 
 use super::status::{connection, state as state_of};
 use super::{Desk, State, now};
+use crate::local::StoredServer;
 use crate::port::{
     AppEvent, BackendError, Connection, ErrorCode, ItemId, Listen, Network, SyncReport,
     TrafficSample, units,
 };
+
+/// A server or peer that is dialled.
+pub(super) struct Dialed {
+    id: DialerId,
+    /// The token that it is given.
+    token: Option<String>,
+}
+
+/// So often a port is asked for that was ours until now, and so long is waited in between.
+const MOST_TRIES: u32 = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 
 /// More servers than this are a mistake.
 const MOST_SERVERS: usize = 50;
@@ -23,16 +37,15 @@ impl Desk {
     /// When an address is none, or nobody can be let in as wanted. The rest takes effect.
     pub(crate) async fn set_network(&self, network: Network) -> Result<(), BackendError> {
         check(&network)?;
-        let network = {
+        {
             let mut state = self.lock();
             check_listen(&network.listen, state.local.listen.token.is_some())?;
             state.local.set_network(network);
             self.keep_local(&state)?;
             let network = state.local.network();
-            state.tell(AppEvent::Network { network: network.clone() });
-            network
-        };
-        self.connect(network).await
+            state.tell(AppEvent::Network { network });
+        }
+        self.connect().await
     }
 
     /// Dials now: one connection, or all that wait.
@@ -48,11 +61,9 @@ impl Desk {
         let mut state = self.lock();
         let dialer =
             state.dialers.remove(id).ok_or_else(|| BackendError::not_found("connection"))?;
-        self.repo.hang_up(dialer);
-        let stored = state.local.servers.iter().find(|server| server.address == id);
-        let token = stored.and_then(|server| server.token.clone());
-        let dialer = self.repo.dial(id, token);
-        state.dialers.insert(id.to_owned(), dialer);
+        self.repo.hang_up(dialer.id);
+        let dialed = self.repo.dial(id, dialer.token.clone());
+        state.dialers.insert(id.to_owned(), Dialed { id: dialed, ..dialer });
         Ok(())
     }
 
@@ -90,16 +101,26 @@ impl Desk {
     }
 
     /// Makes the connections what the configuration says.
-    pub(super) async fn connect(&self, network: Network) -> Result<(), BackendError> {
-        let (listen, token) = {
+    pub(super) async fn connect(&self) -> Result<(), BackendError> {
+        // One after the other, each with what is wanted by then.
+        let _turn = self.connecting.lock().await;
+        let (network, token, former) = {
             let mut state = self.lock();
-            self.repo.set_offline(network.offline);
+            let network = state.local.network();
+            if self.repo.is_offline() != network.offline {
+                self.repo.set_offline(network.offline);
+            }
             self.dial_servers(&mut state);
-            // The old listener goes first: the new one may want its port.
-            state.listening = None;
-            (network.listen.enabled && !network.offline, state.local.listen.token.clone())
+            (network, state.local.listen.token.clone(), state.listening.take())
         };
-        if listen {
+        // The old listener goes first: the new one may want its port.
+        let mut tries = 1;
+        if let Some(former) = former {
+            let was_ours = former.address().port() == network.listen.port;
+            former.close().await;
+            tries = if was_ours { MOST_TRIES } else { 1 };
+        }
+        if network.listen.enabled && !network.offline {
             let host = if network.listen.everywhere { "0.0.0.0" } else { "127.0.0.1" };
             let mut options = ListenOptions::new(format!("{host}:{}", network.listen.port));
             if let Some(token) = token {
@@ -110,7 +131,7 @@ impl Desk {
                 tokens.insert(token, Access::ReadWrite);
                 options.admission = Admission::Tokens(tokens);
             }
-            let listening = self.repo.listen(options).await.map_err(|error| {
+            let listening = self.listen(options, tries).await.map_err(|error| {
                 BackendError::new(ErrorCode::Refused, format!("Nobody can connect: {error}."))
             })?;
             let mut state = self.lock();
@@ -121,18 +142,37 @@ impl Desk {
         Ok(())
     }
 
-    fn dial_servers(&self, state: &mut State) {
-        let wanted = state.local.servers.clone();
-        let gone: Vec<String> = state.dialers.keys().cloned().collect();
-        for address in gone {
-            // A changed token is used by dialling anew.
-            if let Some(dialer) = state.dialers.remove(&address) {
-                self.repo.hang_up(dialer);
+    /// Listens, and waits for a port that was ours until now: a program that is just being started from
+    /// here has everything open that we had, for some milliseconds.
+    async fn listen(&self, options: ListenOptions, tries: u32) -> Result<Listening, ListenError> {
+        for _ in 1..tries {
+            match self.repo.listen(options.clone()).await {
+                Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => {
+                    tokio::time::sleep(BETWEEN_TRIES).await;
+                }
+                done => return done,
             }
         }
-        for server in wanted {
-            let dialer = self.repo.dial(&server.address, server.token);
-            state.dialers.insert(server.address, dialer);
+        self.repo.listen(options).await
+    }
+
+    fn dial_servers(&self, state: &mut State) {
+        let servers = &state.local.servers;
+        state.dialers.retain(|address, dialed| {
+            // A changed token is used by dialling anew.
+            let stays =
+                |server: &StoredServer| server.address == *address && server.token == dialed.token;
+            let stays = servers.iter().any(stays);
+            if !stays {
+                self.repo.hang_up(dialed.id);
+            }
+            stays
+        });
+        for StoredServer { address, token, .. } in servers {
+            state.dialers.entry(address.clone()).or_insert_with(|| Dialed {
+                id: self.repo.dial(address, token.clone()),
+                token: token.clone(),
+            });
         }
     }
 

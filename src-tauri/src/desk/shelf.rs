@@ -272,6 +272,7 @@ impl Shelf {
             updated: facts.updated,
             pinned: self.pins.contains(id),
             mode: self.modes.get(id).copied().unwrap_or(self.default_mode),
+            goes_to: self.goes_to.get(id).cloned().unwrap_or_default(),
             unseen: facts.unseen,
             available: !facts.unavailable,
         }

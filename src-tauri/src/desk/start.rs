@@ -96,6 +96,7 @@ impl Desk {
             author,
             begun,
             runtime: tokio::runtime::Handle::current(),
+            connecting: tokio::sync::Mutex::new(()),
             state: Mutex::new(state),
         });
         desk.take_up(profile, home, trash).await;
@@ -105,13 +106,9 @@ impl Desk {
     /// Watches the profile and everything that hangs on it, and goes online.
     async fn take_up(&self, profile: DocumentHandle, home: ItemId, trash: ItemId) {
         self.read_roots(&home, &trash).await;
-        let network = {
-            let mut state = self.lock();
-            self.show(&mut state, profile, home, trash);
-            state.local.network()
-        };
+        self.show(&mut self.lock(), profile, home, trash);
         self.watch_connections();
-        if let Err(error) = self.connect(network).await {
+        if let Err(error) = self.connect().await {
             tracing::warn!(message = error.message, "not everything of the network is up");
             self.lock().notice(NoticeLevel::Warn, error.message, None);
         }

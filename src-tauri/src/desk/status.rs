@@ -37,10 +37,16 @@ pub(crate) fn note_status(
             PlaceState::Behind
         };
         let own_name = || names.get(peer.peer.as_str()).cloned();
-        let name = peer.url.as_deref().map(host).map(str::to_owned).or_else(own_name);
+        let own_host = || peer.url.as_deref().map(host).map(str::to_owned);
+        let kind = known.map_or(PlaceKind::Peer, |server| server.kind);
+        // A person is known by name, a server by where it is.
+        let name = match kind {
+            PlaceKind::Peer => own_name().or_else(own_host),
+            PlaceKind::Server => own_host().or_else(own_name),
+        };
         places.push(Place {
             name: name.unwrap_or_else(|| "Someone nearby".to_owned()),
-            kind: known.map_or(PlaceKind::Peer, |server| server.kind),
+            kind,
             state,
             at: durable.map(|server| server.at).or(peer.at).map(milliseconds),
         });
@@ -59,9 +65,10 @@ pub(crate) fn connection(
     elapsed: Duration,
 ) -> Connection {
     let known = of_address(servers, &status.address);
+    let kind = known.map_or(PlaceKind::Peer, |server| server.kind);
     let own_name = status.peer.as_ref().and_then(|peer| names.get(peer.as_str()).cloned());
+    let name = own_name.filter(|_| kind == PlaceKind::Peer);
     let incoming = status.dialer.is_none();
-    let name = if incoming { own_name } else { None };
     let wait = match status.phase {
         ConnectionPhase::Waiting(at) => Some(at.saturating_sub(elapsed).as_millis()),
         _ => None,
@@ -70,7 +77,7 @@ pub(crate) fn connection(
         id: if incoming { format!("from {}", status.address) } else { status.address.clone() },
         address: status.address.clone(),
         name: name.unwrap_or_else(|| host(&status.address).to_owned()),
-        kind: known.map_or(PlaceKind::Peer, |server| server.kind),
+        kind,
         incoming,
         state: state(status),
         since,

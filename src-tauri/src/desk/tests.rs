@@ -354,6 +354,32 @@ async fn who_listens_is_told_where_others_reach_them_for_as_long_as_they_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_listens_with_another_token_keeps_the_port_and_the_other_connections() {
+    let folders: [_; 2] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    let (hers, _, _) = desk(folders[0].path()).await;
+    let (his, _, _) = desk(folders[1].path()).await;
+    let servers = vec![listening(&hers).await];
+    his.set_network(dialing(&servers, false)).await.unwrap();
+    let state = || his.session(Box::new(drop)).connections.first().map(|one| one.state);
+    until("the connection", || (state() == Some(ConnectionState::Connected)).then_some(())).await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for number in 0..50 {
+        let mut network = dialing(&servers, false);
+        network.listen.enabled = true;
+        network.listen.port = port;
+        network.listen.token = Some(format!("long-enough-{number}"));
+        // Several at a time, as somebody types who is faster than the network.
+        let again = network.clone();
+        let (one, other) = tokio::join!(his.set_network(network), his.set_network(again));
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(state(), Some(ConnectionState::Connected), "{number}");
+    }
+    let told = his.session(Box::new(drop)).network.listen.addresses;
+    assert_eq!(told, [format!("ws://127.0.0.1:{port}")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_note_that_was_opened_by_its_link_goes_only_where_it_came_from() {
     let folders: [_; 3] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
     let (hers, _, session) = desk(folders[0].path()).await;

@@ -40,6 +40,7 @@ pub struct FolderEntry {
 
 /// One note.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
 pub struct NoteEntry {
     /// Its id.
     pub id: ItemId,
@@ -52,6 +53,8 @@ pub struct NoteEntry {
     pub pinned: bool,
     /// How it is shared.
     pub mode: Mode,
+    /// Addresses that it goes to besides those of its folder: where it came from.
+    pub goes_to: Vec<String>,
     /// Others changed it since this person last looked.
     pub unseen: bool,
     /// False while no connected peer has had it.

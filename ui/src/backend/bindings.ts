@@ -111,6 +111,8 @@ export type NoteEntry = {
   pinned: boolean,
   /** How it is shared. */
   mode: Mode,
+  /** Addresses that it goes to besides those of its folder: where it came from. */
+  goesTo: Array<string>,
   /** Others changed it since this person last looked. */
   unseen: boolean,
   /** False while no connected peer has had it. */

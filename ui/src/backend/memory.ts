@@ -123,6 +123,7 @@ export class MemoryWorld {
         updated: this.now(),
         pinned: false,
         mode: this.settings.defaultMode,
+        goesTo: [],
         unseen: false,
         available: true,
         ...entry,

@@ -89,9 +89,9 @@ export function pathOf(library: LibraryIndex, id: ItemId): string[] {
   return path;
 }
 
-/** Where an item goes: wherever the folders around it go, all of them together. */
+/** Where an item goes: wherever the folders around it go, all of them together, and where it came from. */
 export function destinations(library: LibraryIndex, id: ItemId): string[] {
-  const all = new Set<string>();
+  const all = new Set(library.notes.get(id)?.goesTo ?? []);
   let parent = library.folders.has(id) ? id : library.parents.get(id);
   for (let depth = 0; parent && depth < 64; depth += 1) {
     for (const address of library.folders.get(parent)?.goesTo ?? []) all.add(address);

@@ -13,6 +13,7 @@ const note = (id: string, title: string, updated: number, pinned = false): NoteE
   updated,
   pinned,
   mode: "hybrid",
+  goesTo: [],
   unseen: false,
   available: true,
 });
@@ -84,6 +85,8 @@ describe("the library", () => {
     expect(pathOf(index, "d")).toEqual(["WORK", "DEEP"]);
     expect(destinations(index, "d")).toEqual(["wss://deep", "wss://home"]);
     expect(destinations(index, "c")).toEqual(["wss://home"]);
+    const came = indexLibrary({ ...library, notes: [{ ...note("c", "Bread 9", 2), goesTo: ["wss://from", "wss://home"] }] });
+    expect(destinations(came, "c")).toEqual(["wss://from", "wss://home"]);
   });
 });
 

@@ -251,6 +251,7 @@ export const strings = {
     whereExplain: "Notes go only where you say. Nothing is chosen until you choose it.",
     inherited: (folder: string) => `because “${folder}” goes there`,
     onlyHere: "Nowhere: they stay on this computer.",
+    cameFrom: (hosts: string[]) => `This note also goes to ${list(hosts)}, where it came from.`,
     noServers: "There are no servers or peers yet.",
     addServer: "Add one in the settings",
   },

@@ -8,6 +8,7 @@ mod composing;
 mod connecting;
 mod crowd;
 mod development;
+mod direct;
 mod files;
 mod following;
 mod list;
