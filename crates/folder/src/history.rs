@@ -1,13 +1,16 @@
 //! How a note's document came to say what it says, as the planner asks it.
 
+mod doubles;
+
 use std::collections::BTreeSet;
 
-use rejoin_document::{ChangeHash, Document, TextUnit};
-use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
-use rejoin_notes::note::Note;
+use rejoin_document::{ActorId, ChangeHash, CommitOptions, Document, PatchLog, TextUnit};
+use rejoin_notes::change_set::{ChangeSet, Order, utf16_len};
+use rejoin_notes::editing::EditedText;
+use rejoin_notes::note::{Note, NoteWriter};
 
-use crate::memory::{HeldText, NoteId, Taken, Version};
-use crate::planner::{SameFile, Twin};
+use crate::memory::{HeldText, NoteId, Version};
+use crate::planner::{Made, SameFile};
 
 /// What a change says that was taken from a file.
 pub const FROM_FILE: &str = "Edited as a file";
@@ -69,35 +72,49 @@ pub(crate) fn is_taken(document: &Document, held: &HeldText, made: &ChangeSet) -
         .any(|hash| is_this(hash).unwrap_or(false))
 }
 
-/// As [`History::twin`](crate::planner::History::twin).
-pub(crate) fn twin(document: &Document, held: &HeldText, taken: &Taken) -> Option<Twin> {
-    // An edit that was committed upon everything that was here is the only head then.
-    let [mine] = taken.into.heads[..] else { return None };
-    if taken.from == taken.into || taken.into.draft > 0 || document.draft_len() > 0 {
-        return None;
-    }
-    // What this one was made upon says the same when it was taken back, and did nothing twice.
-    let is_before = |heads: &[ChangeHash]| heads.iter().all(|it| is_among(document, it, &[mine]));
-    for heads in versions(document) {
-        let is_other = !is_among(document, &mine, &heads)
-            && !is_before(&heads)
-            && says(document, &heads, &held.text);
-        if !is_other {
-            continue;
-        }
-        let Some(loser) = loser(document, mine, held, taken, &heads) else {
-            // The other machine may take back its own, and has asked of these two alone. What other
-            // versions tell must not make this one do the same with the other.
-            if heads.len() == 1 && is_from_file(document, &heads[0]) {
-                return None;
-            }
-            continue;
-        };
-        if let Some(changes) = take_back(document, held, taken, &loser) {
-            return Some(Twin { changes, is_shared: loser.is_shared });
-        }
-    }
-    None
+/// As [`History::doubles`](crate::planner::History::doubles).
+pub(crate) use doubles::{Known, doubles};
+
+/// Writes an edit of a file as a change of the version that the file was of, which is not the newest.
+///
+/// What it says there is what the file says, and what it follows is what the file's writer knew: that
+/// is how the same edit is known again when it comes from elsewhere. The actor must be a new one.
+/// Nothing is written when the version is not here, or it is no longer a note.
+pub(crate) fn write_upon(
+    document: &mut Document,
+    made: &Made,
+    actor: &ActorId,
+    options: CommitOptions,
+) -> Option<ChangeHash> {
+    let mut older = document.fork_at(&made.base).ok()?;
+    let note = Note::find(&older.view()).ok()?;
+    let mut tx = older.transaction(actor);
+    NoteWriter::new(&mut tx, note).apply(&made.changes).ok()?;
+    let hash = tx.commit(options)?;
+    let change = older.change(&hash)?;
+    document.apply([change], &mut PatchLog::inactive()).ok()?;
+    Some(hash)
+}
+
+/// The version that an edit made by [`write_upon`] since `from` is, and what it changed.
+pub(crate) fn found_upon(
+    document: &Document,
+    from: &Version,
+    made: &Made,
+) -> Option<(Version, ChangeSet)> {
+    let text = text_at(document, from)?;
+    let changes = changes(document, from, &version_of(document), &text)?;
+    let said = made.changes.apply(&Note::text_at(document, &made.base).ok()?).ok()?;
+    let mut new = document.hashes_since(&from.heads).into_iter();
+    let change = new.find(|hash| {
+        document.deps(hash).as_ref() == Some(&made.base) && says(document, &[*hash], &said)
+    })?;
+    Some((Version { heads: vec![change], draft: 0 }, changes))
+}
+
+/// A new actor for [`write_upon`]. It stands beside the machine's own in the order of actors.
+pub(crate) fn actor_beside(actor: &ActorId, random: [u8; 16]) -> ActorId {
+    ActorId::new(&[actor.as_bytes(), &random[..]].concat())
 }
 
 /// As [`History::same_file`](crate::planner::History::same_file).
@@ -125,111 +142,6 @@ fn made_of_file(document: &Document) -> Option<(String, i64)> {
     let made = first.find(|hash| is_from_file(document, hash))?;
     let time = document.change_meta(&made)?.time;
     Some((Note::text_at(document, &[made]).ok()?, time))
-}
-
-/// One of two changes that did the same.
-struct Loser {
-    /// The one to take back.
-    change: ChangeHash,
-    /// A version that says the same without it.
-    stays: Vec<ChangeHash>,
-    /// Whether both were taken from files, so that both machines ask.
-    is_shared: bool,
-}
-
-/// What takes out of the text now what one change put into it.
-fn take_back(
-    document: &Document,
-    held: &HeldText,
-    taken: &Taken,
-    loser: &Loser,
-) -> Option<ChangeSet> {
-    let version = |heads| Version { heads, draft: 0 };
-    let (before, after) = (version(document.deps(&loser.change)?), version(vec![loser.change]));
-    let made = between(document, &before, &after)?;
-    let (_, since) = since(document, &after)?;
-    let sections = made.sections().iter().map(|section| match section {
-        Section::Keep(length) => Section::Keep(*length),
-        Section::Replace { inserted, .. } => {
-            Section::Replace { deleted: utf16_len(inserted), inserted: String::new() }
-        }
-    });
-    let out = ChangeSet::from_sections(sections).map(&since, Order::After).ok()?;
-    // Only one of two goes: what the other one put there must still be there, however others wrote
-    // into it.
-    let did = match says(document, &after.heads, &held.text) {
-        true => made,
-        false => ChangeSet::between(&text_at(document, &taken.base)?, &held.text),
-    };
-    let (_, since) = self::since(document, &version(loser.stays.clone()))?;
-    (!out.is_identity() && keeps(&since, &did)).then_some(out)
-}
-
-/// Whether a change keeps everything that one before it has inserted.
-fn keeps(since: &ChangeSet, before: &ChangeSet) -> bool {
-    let mut at = 0;
-    let mut inserted = Vec::new();
-    for section in before.sections() {
-        match section {
-            Section::Keep(length) => at += length,
-            Section::Replace { inserted: text, .. } => {
-                inserted.push(at..at + utf16_len(text));
-                at += utf16_len(text);
-            }
-        }
-    }
-    let mut at = 0;
-    since.sections().iter().all(|section| match section {
-        Section::Keep(length) => {
-            at += length;
-            true
-        }
-        Section::Replace { deleted, .. } => {
-            let gone = at..at + deleted;
-            at += deleted;
-            inserted
-                .iter()
-                .all(|it| it.end <= gone.start || gone.end <= it.start || gone.is_empty())
-        }
-    })
-}
-
-/// Which change to take back, of `mine` and a version that says the same without it. The other
-/// machine asks the same, and comes to the same answer; so both take back the same words.
-fn loser(
-    document: &Document,
-    mine: ChangeHash,
-    held: &HeldText,
-    taken: &Taken,
-    heads: &[ChangeHash],
-) -> Option<Loser> {
-    let all_among = |hashes: &[ChangeHash], heads: &[ChangeHash]| {
-        hashes.iter().all(|hash| is_among(document, hash, heads))
-    };
-    // All that an edit did is in another version when it began with a text that this one began with.
-    let began_with = |base: &[ChangeHash], heads: &[ChangeHash]| {
-        all_among(base, heads)
-            || Note::text_at(document, base).is_ok_and(|base| {
-                let mut before = versions(document).filter(|version| all_among(version, heads));
-                before.any(|version| says(document, &version, &base))
-            })
-    };
-    let i_lose = |is_shared| Loser { change: mine, stays: heads.to_vec(), is_shared };
-    let theirs = match heads {
-        [theirs] if is_from_file(document, theirs) => *theirs,
-        _ => return began_with(&taken.base.heads, heads).then(|| i_lose(false)),
-    };
-    let deps = |hash: &ChangeHash| document.deps(hash).unwrap_or_default();
-    let i_may = began_with(&deps(&mine), &[theirs]);
-    let they_may = began_with(&deps(&theirs), &[mine]);
-    match (i_may, they_may) {
-        (true, true) if mine > theirs => Some(i_lose(true)),
-        (true, false) => Some(i_lose(true)),
-        (false, false) => None,
-        // What says something else besides cannot stand for the other one.
-        _ if !says(document, &[mine], &held.text) => None,
-        _ => Some(Loser { change: theirs, stays: vec![mine], is_shared: true }),
-    }
 }
 
 fn is_from_file(document: &Document, hash: &ChangeHash) -> bool {
@@ -270,7 +182,9 @@ fn versions(document: &Document) -> impl Iterator<Item = Vec<ChangeHash>> + '_ {
         })
     });
     let now = std::iter::once(document.heads().to_vec());
-    now.chain(last.into_iter().map(|hash| vec![hash])).chain(twos)
+    let before = last.clone().into_iter().filter_map(|hash| document.deps(&hash));
+    let before = before.filter(|deps| deps.len() > 1);
+    now.chain(last.into_iter().map(|hash| vec![hash])).chain(before).chain(twos)
 }
 
 fn says(document: &Document, heads: &[ChangeHash], text: &str) -> bool {

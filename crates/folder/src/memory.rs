@@ -65,19 +65,6 @@ pub struct HeldText {
     pub is_expected: bool,
     /// The note's version that it was written from, or that it was taken into.
     pub version: Version,
-    /// How the text was taken into the note, while it may still come on another way.
-    pub taken: Option<Taken>,
-}
-
-/// How a text was taken into a note.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// The note's version before.
-    pub from: Version,
-    /// The version of the text that it was an edit of.
-    pub base: Version,
-    /// The note's version after.
-    pub into: Version,
 }
 
 /// A version of a note: its heads, and how much of a draft lies above them.
@@ -107,13 +94,9 @@ impl Memory {
     /// file holds a text that is remembered, whichever it is.
     pub fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
         match action {
-            Action::Edit { read, taken, .. } => {
+            Action::Edit { read, .. } => {
                 if let Some(remembered) = self.notes.get_mut(note) {
                     remembered.hold(&read.text, true, &now.version);
-                    if let (Some(held), Some((from, base))) = (remembered.texts.back_mut(), taken) {
-                        let (from, base, into) = (from.clone(), base.clone(), now.version.clone());
-                        held.taken = Some(Taken { from, base, into });
-                    }
                     remembered.form = read.form;
                     remembered.is_deleted = false;
                 }
@@ -135,12 +118,8 @@ impl Memory {
                 remembered.form = *form;
                 remembered.hold(text, true, &now.version);
             }
-            Action::Unite { text, merged, merged_text, .. } => {
+            Action::Unite { merged, merged_text, .. } => {
                 let Some(remembered) = self.notes.get_mut(note) else { return };
-                let mut held = remembered.texts.iter_mut();
-                if let Some(held) = held.find(|held| held.text == *text) {
-                    held.taken = None;
-                }
                 remembered.may_hold(merged_text, merged);
             }
             Action::Anchor { text, version, .. } => {
@@ -162,7 +141,7 @@ impl Memory {
                     remembered.place(path, now);
                     for held in &mut remembered.texts {
                         // They were versions of the other note.
-                        (held.version, held.taken) = (Version::default(), None);
+                        held.version = Version::default();
                     }
                     self.notes.insert(note.clone(), remembered);
                 }
@@ -239,13 +218,7 @@ impl Remembered {
             self.texts.remove(at);
         }
         let (text, version) = (text.to_owned(), version.clone());
-        self.texts.push_back(HeldText {
-            text,
-            by_others,
-            is_expected: false,
-            version,
-            taken: None,
-        });
+        self.texts.push_back(HeldText { text, by_others, is_expected: false, version });
         while self.texts.len() > REMEMBERED_TEXTS {
             self.texts.pop_front();
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file_path::FilePath;
 use crate::file_text::Form;
-use crate::memory::{HeldText, Memory, NoteId, Remembered, ReviewMark, Taken, Version};
+use crate::memory::{HeldText, Memory, NoteId, Remembered, ReviewMark, Version};
 
 /// Keeps a [`Memory`] in a store, one value for each note.
 pub struct MemoryStore {
@@ -44,15 +44,6 @@ struct StoredText {
     #[serde(default)]
     expected: bool,
     version: StoredVersion,
-    taken: Option<StoredTaken>,
-}
-
-/// How a text was taken into a note.
-#[derive(Serialize, Deserialize)]
-struct StoredTaken {
-    from: StoredVersion,
-    base: StoredVersion,
-    into: StoredVersion,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -165,7 +156,6 @@ impl Stored {
             by_others: held.by_others,
             expected: held.is_expected,
             version: StoredVersion::of(&held.version),
-            taken: held.taken.as_ref().map(StoredTaken::of),
         });
         let review = remembered.review.clone().map(|mark| (mark.cursor, mark.excerpt));
         Self {
@@ -192,7 +182,6 @@ impl Stored {
                 by_others: held.by_others,
                 is_expected: held.expected,
                 version: held.version.version(),
-                taken: held.taken.map(StoredTaken::taken),
             })
             .collect();
         Some(Remembered {
@@ -212,18 +201,6 @@ impl Stored {
             left: self.left.iter().filter_map(|path| FilePath::new(path).ok()).collect(),
             review: self.review.map(|(cursor, excerpt)| ReviewMark { cursor, excerpt }),
         })
-    }
-}
-
-impl StoredTaken {
-    fn of(taken: &Taken) -> Self {
-        let [from, base, into] = [&taken.from, &taken.base, &taken.into].map(StoredVersion::of);
-        Self { from, base, into }
-    }
-
-    fn taken(self) -> Taken {
-        let [from, base, into] = [self.from, self.base, self.into].map(StoredVersion::version);
-        Taken { from, base, into }
     }
 }
 

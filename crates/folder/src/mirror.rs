@@ -24,7 +24,7 @@ pub use crate::history::FROM_FILE;
 use crate::memory::{NoteId, ReviewMark};
 use crate::memory_store::MemoryStore;
 use crate::notebook::{ChangedDocuments, Notebook};
-pub use crate::notebook::{EditRefused, NoteEditor};
+pub use crate::notebook::{EditRefused, FileEdit, NoteEditor};
 use directory_watch::{DirectoryWatch, Touched};
 use due::Due;
 use worker::{Told, Worker, all_saved};

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rejoin_document::{ChangeHash, CursorSide, Document, TextUnit, WriteError};
+use rejoin_document::{
+    ActorId, ChangeHash, CommitOptions, CursorSide, Document, TextUnit, WriteError,
+};
 use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
 use rejoin_notes::editing::EditedText;
 use rejoin_notes::note::{EditError, Note, NoteWriter};
@@ -13,23 +15,62 @@ use rejoin_notes::tree::{Entry, EntryKind, Folder, Node, assemble};
 use rejoin_notes::{folder, title};
 use rejoin_repo::{AutomergeUrl, DocumentEvent, DocumentHandle, DocumentId, Repo};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::file_path::safe_name;
-use crate::history::{self, FROM_FILE, version_of};
-use crate::memory::{HeldText, NoteId, ReviewMark, Taken, Version};
-use crate::planner::{History, NoteNow, SameFile, Twin};
+use crate::history::{self, FROM_FILE, Known, version_of};
+use crate::memory::{HeldText, NoteId, ReviewMark, Version};
+use crate::planner::{History, Made, NoteNow, SameFile};
 
 /// Who writes edits of files into notes that somebody else keeps open, as an app does: it knows of
 /// drafts, windows and undo.
 pub trait NoteEditor: Send + Sync {
-    /// Takes `changes` of the text `before` into a note, with [`FROM_FILE`] as its message when it
+    /// Takes an edit of the text `before` into a note, with [`FROM_FILE`] as its message when it
     /// is committed.
     ///
     /// # Errors
     ///
     /// When the note says something else by now, or refuses.
-    fn edit(&self, note: &DocumentId, before: &str, changes: &ChangeSet)
+    fn edit(&self, note: &DocumentId, before: &str, edit: &FileEdit<'_>)
     -> Result<(), EditRefused>;
+}
+
+/// An edit of a file, for its note.
+#[derive(Debug, Clone, Copy)]
+pub struct FileEdit<'e> {
+    /// The change of the note's text as it is now. A draft takes this.
+    pub changes: &'e ChangeSet,
+    /// The same edit where it was made, when that is known.
+    made: Option<&'e Made>,
+}
+
+impl FileEdit<'_> {
+    /// Commits the edit upon the version that the file was of, when that is not the newest; `false` when
+    /// it is, or that cannot be done: then `changes` are to be written as any others are.
+    ///
+    /// `actor` is the one who writes to the document; `options` are as for a change of theirs.
+    pub fn commit_upon_older(
+        &self,
+        document: &mut Document,
+        actor: &ActorId,
+        options: CommitOptions,
+    ) -> bool {
+        let is_older = |made: &&Made| made.base != document.heads();
+        let Some(made) = self.made.filter(is_older).filter(|_| document.draft_len() == 0) else {
+            return false;
+        };
+        let actor = history::actor_beside(actor, Uuid::new_v4().into_bytes());
+        history::write_upon(document, made, &actor, options).is_some()
+    }
+}
+
+/// What an edit did.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    /// The note's version that says what was taken in.
+    pub(crate) version: Version,
+    /// The change of the note's text.
+    pub(crate) changes: ChangeSet,
 }
 
 /// Why an edit was not taken into a note.
@@ -65,8 +106,8 @@ pub(crate) struct Notebook {
     editor: Option<Arc<dyn NoteEditor>>,
     /// The documents behind urls.
     ids: HashMap<String, DocumentId>,
-    /// Which texts of notes had come on no other way at which version.
-    asked: RefCell<BTreeMap<(NoteId, String), Version>>,
+    /// Which notes say nothing twice.
+    asked: RefCell<BTreeMap<NoteId, Asked>>,
 }
 
 /// The documents that changed since they were read.
@@ -125,6 +166,14 @@ struct Open {
     /// What a folder lists, with the heads that it was read at.
     folder: Option<(Vec<ChangeHash>, Folder)>,
     listener: tokio::task::JoinHandle<()>,
+}
+
+/// What is known of a note that was asked whether it says anything twice.
+#[derive(Default)]
+struct Asked {
+    /// The version in which it does not.
+    version: Version,
+    known: Known,
 }
 
 /// What a note says.
@@ -393,45 +442,73 @@ impl Notebook {
         })
     }
 
-    /// Takes an edit that was planned with `before` into a note, into its draft when it has one, and
-    /// gives the version after it.
+    /// Takes an edit that was planned with `before` into a note, into its draft when it has one. Where
+    /// it was made is known, it is committed there.
     pub(crate) fn edit(
         &mut self,
         note: &NoteId,
         before: &str,
         changes: &ChangeSet,
-    ) -> Result<Version, NotebookError> {
+        made: Option<&Made>,
+    ) -> Result<Edited, NotebookError> {
         let handle = self.handle(note)?;
         // What is known of it is old, whether the edit is taken or refused.
         self.changed.note(handle.id().clone());
+        let from = handle.read(version_of)?;
         if changes.is_identity() {
-            return Ok(handle.read(version_of)?);
+            return Ok(Edited { version: from, changes: changes.clone() });
         }
         self.written.insert(handle.id().clone(), handle.clone());
-        if let Some(editor) = &self.editor {
-            editor.edit(handle.id(), before, changes)?;
-            return Ok(handle.read(version_of)?);
+        let edit = FileEdit { changes, made };
+        match &self.editor {
+            Some(editor) => editor.edit(handle.id(), before, &edit)?,
+            None => self.commit(&handle, before, &edit)?,
         }
-        let has_draft = handle.read(|document| document.draft_len() > 0)?;
-        if has_draft {
-            handle.edit(|document: &mut Document| {
-                let note = unchanged(document, before)?;
+        let base = made.filter(|made| from.draft == 0 && made.base != from.heads);
+        let done = base.and_then(|made| {
+            handle.read(|document| history::found_upon(document, &from, made)).ok().flatten()
+        });
+        if let Some((version, changes)) = done {
+            return Ok(Edited { version, changes });
+        }
+        Ok(Edited { version: handle.read(version_of)?, changes: changes.clone() })
+    }
+
+    /// Takes an edit into a note that nobody else keeps open.
+    fn commit(
+        &self,
+        handle: &DocumentHandle,
+        before: &str,
+        edit: &FileEdit<'_>,
+    ) -> Result<(), NotebookError> {
+        let actor = handle.actor();
+        let options = CommitOptions {
+            message: Some(FROM_FILE.to_owned()),
+            time: now() / 1000,
+            author: self.repo.author().map(<[u8]>::to_vec),
+        };
+        let is_done = handle.edit(|document: &mut Document| {
+            let note = unchanged(document, before)?;
+            if document.draft_len() > 0 {
                 let mut draft = document.draft_transaction();
-                NoteWriter::new(&mut draft, note).apply(changes)?;
+                NoteWriter::new(&mut draft, note).apply(edit.changes)?;
                 draft.keep();
-                Ok::<_, NotebookError>(())
-            })??;
-        } else {
-            handle.change(Some(FROM_FILE), |tx| {
-                let note = Note::find(&tx.view()).map_err(|_| NotebookError::Changed)?;
-                if note.text(&tx.view()) != before {
-                    return Err(NotebookError::Changed);
-                }
-                NoteWriter::new(tx, note).apply(changes)?;
-                Ok(())
-            })??;
+                return Ok(true);
+            }
+            Ok::<_, NotebookError>(edit.commit_upon_older(document, &actor, options))
+        })??;
+        if is_done {
+            return Ok(());
         }
-        Ok(handle.read(version_of)?)
+        handle.change(Some(FROM_FILE), |tx| {
+            let note = Note::find(&tx.view()).map_err(|_| NotebookError::Changed)?;
+            if note.text(&tx.view()) != before {
+                return Err(NotebookError::Changed);
+            }
+            NoteWriter::new(tx, note).apply(edit.changes)?;
+            Ok(())
+        })??;
+        Ok(())
     }
 
     /// A mark at the first words that an edit put into a note's text, which now has them.
@@ -585,16 +662,17 @@ impl History for Notebook {
         self.look(mine, |document| history::same_file((mine, document), (other, &other_document)))
     }
 
-    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {
+    fn doubles(&self, note: &NoteId, held: &[Version]) -> Option<ChangeSet> {
         let version = self.look(note, |document| Some(version_of(document)))?;
-        let key = (note.clone(), held.text.clone());
+        let mut asked = self.asked.borrow_mut();
+        let asked = asked.entry(note.clone()).or_default();
         // As long as the note does not change, the answer does not.
-        if self.asked.borrow().get(&key) == Some(&version) {
+        if asked.version == version {
             return None;
         }
-        let found = self.look(note, |document| history::twin(document, held, taken));
+        let found = self.look(note, |document| history::doubles(document, held, &mut asked.known));
         if found.is_none() {
-            self.asked.borrow_mut().insert(key, version);
+            asked.version = version;
         }
         found
     }

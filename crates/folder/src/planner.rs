@@ -14,12 +14,13 @@ pub(crate) use edit::{of_file as edit_of_file, without_deletions};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rejoin_notes::change_set::ChangeSet;
+use rejoin_document::ChangeHash;
+use rejoin_notes::change_set::{ChangeSet, utf16_len};
 use same_file::{Files, Found};
 
 use crate::file_path::{FilePath, TRASH, folded, same_name};
 use crate::file_text::{FileText, Form, LeftAlone};
-use crate::memory::{HeldText, Memory, NoteId, Remembered, Taken, Version};
+use crate::memory::{HeldText, Memory, NoteId, Remembered, Version};
 
 /// The folder's files, as scanned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,9 +78,9 @@ pub trait History {
     /// Whether two notes were made of the same file, `mine` here and `other` on another machine.
     fn same_file(&self, mine: &NoteId, other: &NoteId) -> Option<SameFile>;
 
-    /// What to take out of the note when an edit that was taken from its file has come on another way,
-    /// too.
-    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin>;
+    /// What to take out of the note so that no words are there twice which came on two ways.
+    /// `held` are versions from which its file was written.
+    fn doubles(&self, note: &NoteId, held: &[Version]) -> Option<ChangeSet>;
 }
 
 /// Two notes that two machines have made of one file.
@@ -92,13 +93,13 @@ pub struct SameFile {
     pub base: String,
 }
 
-/// An edit that came on two ways.
+/// An edit of a file, as a change of the version of the note that the file was of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Twin {
-    /// What to take out of the note, so that it is there once.
+pub struct Made {
+    /// The version's heads.
+    pub base: Vec<ChangeHash>,
+    /// The change of the text that the note said there.
     pub changes: ChangeSet,
-    /// Whether the other machine took it from a file, too, and now does the same.
-    pub is_shared: bool,
 }
 
 /// Nothing is known.
@@ -126,7 +127,7 @@ impl History for NoHistory {
         None
     }
 
-    fn twin(&self, _: &NoteId, _: &HeldText, _: &Taken) -> Option<Twin> {
+    fn doubles(&self, _: &NoteId, _: &[Version]) -> Option<ChangeSet> {
         None
     }
 }
@@ -154,19 +155,16 @@ pub enum Action {
         read: FileText,
         /// Whether the edit was made on an older text, so that a person should look at it.
         review: bool,
-        /// How it is taken in, unless nothing of it is new.
-        /// It is the note's version before, and that of the text that it was an edit of.
-        taken: Option<(Version, Version)>,
+        /// The same edit where it was made, when that is known and the note had no draft.
+        made: Option<Made>,
     },
-    /// Take out of the note what was taken in from its file and has come from elsewhere, too: a
-    /// file-sync tool was faster with it than the notes' own way.
+    /// Take out of the note what is there twice, as it was taken in from a file and has come from
+    /// elsewhere, too: a file-sync tool was faster with it than the notes' own way.
     Unite {
         /// The note.
         note: NoteId,
         /// What to take out, of the note's text as it was planned with.
         changes: ChangeSet,
-        /// The text that was taken in.
-        text: String,
         /// The version in which the note says it twice. Another machine may write that to its file.
         merged: Version,
         /// What the note says there.
@@ -473,12 +471,12 @@ fn plan_file(
 ) {
     let Pair { now, path, read, .. } = *pair;
     let note = pair.note.clone();
-    let edit = |changes, review, taken| Action::Edit {
+    let edit = |changes, review, made| Action::Edit {
         note: note.clone(),
         changes,
         read: read.clone(),
         review,
-        taken,
+        made,
     };
     let Some(remembered) = pair.remembered else {
         // A file that says what the note said once is only old.
@@ -488,18 +486,18 @@ fn plan_file(
         actions.push(Action::Adopt { note, path: path.clone(), read: read.clone() });
         return;
     };
-    if let Some((changes, text)) = twins::of_file(pair.note, remembered, now, history) {
+    let held: Vec<Version> = remembered.texts.iter().map(|held| held.version.clone()).collect();
+    let doubles = history.doubles(pair.note, &held);
+    if let Some(changes) = doubles.filter(|it| it.len_before() == utf16_len(&now.text)) {
         let (merged, merged_text) = (now.version.clone(), now.text.clone());
-        actions.push(Action::Unite { note, changes, text, merged, merged_text });
+        actions.push(Action::Unite { note, changes, merged, merged_text });
         return;
     }
     let planned = actions.len();
     let as_remembered = remembered.newest().is_some_and(|held| held.text == read.text);
     if !as_remembered || remembered.form != read.form {
         let made = edit::of_file(pair.note, &read.text, remembered, now, history);
-        let from = now.version.clone();
-        let taken = made.base.map(|base| (from, base));
-        actions.push(edit(made.changes, made.is_stale, taken));
+        actions.push(edit(made.changes, made.is_stale, made.made));
     } else if read.text != now.text {
         let text = FileText { text: now.text.clone(), form: read.form };
         actions.push(Action::Write {

@@ -45,11 +45,12 @@ async fn a_deleted_file_that_is_put_back_is_its_note_again() {
         fs::write(&file, text).unwrap();
         scene.until("the note at its place", |_| scene.note(&scene.home, "Trip").is_some()).await;
         scene.until_note(&note, text).await;
+        // That it is in step may still be said of what was before.
+        scene.until("our own file to go", |_| !exists(&scene, ".trash/Trip.md")).await;
         scene.until_in_step().await;
         assert_eq!(scene.note(&scene.home, "Trip").unwrap().id(), note.id());
         assert_eq!(scene.listed(&scene.home).entries.len(), 1);
         assert!(scene.listed(&scene.trash).entries.is_empty());
-        assert!(!exists(&scene, ".trash/Trip.md"));
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
     // Another text under that name is another note.

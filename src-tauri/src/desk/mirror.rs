@@ -9,10 +9,9 @@ use rejoin_folder::export::{ExportFormat, ExportOptions, export};
 use rejoin_folder::import::{ImportOptions, import};
 use rejoin_folder::memory::NoteId;
 use rejoin_folder::mirror::{
-    Beginning, EditRefused, FROM_FILE, Mirror, MirrorOptions, MirrorStatus, NoteEditor, Paused,
+    Beginning, EditRefused, FROM_FILE, FileEdit, Mirror, MirrorOptions, MirrorStatus, NoteEditor, Paused,
 };
 use rejoin_folder::progress::Progress;
-use rejoin_notes::change_set::ChangeSet;
 use rejoin_notes::note::Note;
 use rejoin_repo::DocumentId;
 use rejoin_storage::{SqliteOptions, SqliteStore};
@@ -376,10 +375,10 @@ impl NoteEditor for DeskEditor {
         &self,
         note: &DocumentId,
         before: &str,
-        changes: &ChangeSet,
+        edit: &FileEdit<'_>,
     ) -> Result<(), EditRefused> {
         let desk = self.0.upgrade().ok_or(EditRefused::Changed)?;
-        let edited = desk.edit_as_file(&ItemId(note.to_string()), before, changes);
+        let edited = desk.edit_as_file(&ItemId(note.to_string()), before, edit);
         edited.unwrap_or_else(|error| Err(EditRefused::Other(error.message)))
     }
 }
@@ -389,7 +388,7 @@ impl Desk {
         &self,
         id: &ItemId,
         before: &str,
-        changes: &ChangeSet,
+        edit: &FileEdit<'_>,
     ) -> Result<Result<(), EditRefused>, BackendError> {
         let mut state = self.lock();
         let handle = state.handle(id)?;
@@ -414,7 +413,13 @@ impl Desk {
             if edited.note().text(&document.view()) != before {
                 return Ok(false);
             }
-            edited.change(document, writing, None, changes)?;
+            if let Writing::Commit { actor, options } = &writing
+                && edit.commit_upon_older(document, actor, options.clone())
+            {
+                // The window hears of it as of a change from elsewhere.
+                return Ok(true);
+            }
+            edited.change(document, writing, None, edit.changes)?;
             Ok::<_, BackendError>(true)
         });
         if !changed?? {

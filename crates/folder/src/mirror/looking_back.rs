@@ -113,9 +113,8 @@ impl LookingBack {
     /// What was written late is in the note now, at this version.
     pub(super) fn taken(&mut self, late: Late, version: Version) {
         if let Some(kept) = self.0.get_mut(late.at) {
-            let (text, taken) = (late.text, None);
-            kept.held =
-                Some(HeldText { text, by_others: true, is_expected: false, version, taken });
+            let text = late.text;
+            kept.held = Some(HeldText { text, by_others: true, is_expected: false, version });
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rejoin_notes::change_set::ChangeSet;
 use rejoin_repo::{DocumentHandle, SaveError};
 use rejoin_storage::StoreError;
 use tokio::runtime::Handle;
@@ -338,7 +337,7 @@ impl Worker {
             let changes = late.edit(&now, &self.notebook);
             let mut version = now.version.clone();
             if !changes.is_identity() {
-                version = self.notebook.edit(&late.note, &now.text, &changes)?;
+                version = self.notebook.edit(&late.note, &now.text, &changes, None)?.version;
                 found = true;
                 let mark = self.notebook.mark(&late.note, &changes);
                 if let Some(remembered) = self.memory.notes.get_mut(&late.note) {
@@ -446,10 +445,10 @@ impl Worker {
 
     fn perform(&mut self, action: &Action) -> Result<(), RoundError> {
         match action {
-            Action::Edit { note, changes, review, .. } => self.edit(action, note, changes, *review),
+            Action::Edit { note, .. } => self.edit(action, note),
             Action::Unite { note, changes, .. } => {
                 let now = self.now(note)?;
-                self.notebook.edit(note, &now.text, changes)?;
+                self.notebook.edit(note, &now.text, changes, None)?;
                 self.record(action, note, &now);
                 Ok(())
             }
@@ -500,7 +499,7 @@ impl Worker {
             }
             Action::Join { note, mine, changes, .. } => {
                 let mut now = self.now(note)?;
-                now.version = self.notebook.edit(note, &now.text, changes)?;
+                now.version = self.notebook.edit(note, &now.text, changes, None)?.version;
                 self.notebook.place(mine, &[], true)?;
                 self.record(action, note, &now);
                 // Nothing is known of the file of the other one any more.
@@ -535,18 +534,14 @@ impl Worker {
         }
     }
 
-    fn edit(
-        &mut self,
-        action: &Action,
-        note: &NoteId,
-        changes: &ChangeSet,
-        review: bool,
-    ) -> Result<(), RoundError> {
+    fn edit(&mut self, action: &Action, note: &NoteId) -> Result<(), RoundError> {
+        let Action::Edit { changes, review, made, .. } = action else { return Ok(()) };
         let mut now = self.now(note)?;
-        now.version = self.notebook.edit(note, &now.text, changes)?;
+        let edited = self.notebook.edit(note, &now.text, changes, made.as_ref())?;
+        now.version = edited.version;
         self.record(action, note, &now);
-        if review && !changes.is_identity() {
-            let mark = self.notebook.mark(note, changes);
+        if *review && !edited.changes.is_identity() {
+            let mark = self.notebook.mark(note, &edited.changes);
             if let Some(remembered) = self.memory.notes.get_mut(note) {
                 remembered.review = mark;
                 self.show(note);

@@ -2,8 +2,8 @@
 
 use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
 
-use super::{History, NoteNow, twins};
-use crate::memory::{HeldText, NoteId, Remembered, Version};
+use super::{History, Made, NoteNow, twins};
+use crate::memory::{HeldText, NoteId, Remembered};
 
 /// An edit of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub(crate) struct FileEdit {
     pub(crate) changes: ChangeSet,
     /// Whether it was made on another text than the newest that the file held.
     pub(crate) is_stale: bool,
-    /// The version of the text that it is an edit of; none when there is none, or it changes nothing.
-    pub(crate) base: Option<Version>,
+    /// The same edit where it was made; none when that is not known, or it changes nothing.
+    pub(crate) made: Option<Made>,
 }
 
 /// The edit that made `read` of a text that the file held, carried over to the note's text now.
@@ -31,7 +31,7 @@ pub(crate) fn of_file(
 ) -> FileEdit {
     let nothing = || {
         let changes = ChangeSet::identity(utf16_len(&now.text));
-        FileEdit { changes, is_stale: false, base: None }
+        FileEdit { changes, is_stale: false, made: None }
     };
     // A text that the note said once and this file never held was brought by a file-sync tool.
     let known = remembered.texts.iter().find(|held| held.text == read);
@@ -40,7 +40,7 @@ pub(crate) fn of_file(
         return nothing();
     }
     let Some(base) = base(read, remembered) else {
-        return FileEdit { changes: without_base(read, &now.text), is_stale: true, base: None };
+        return FileEdit { changes: without_base(read, &now.text), is_stale: true, made: None };
     };
     let Base { held, is_newest, .. } = base;
     let mut made = ChangeSet::between(&held.text, read);
@@ -58,8 +58,13 @@ pub(crate) fn of_file(
     if made.is_identity() || is_taken() {
         return nothing();
     }
+    let mut made_upon = None;
     let (made, since) = match since(note, held, now, history) {
-        Some(since) => (made, since),
+        Some(Since { changes, is_exact }) => {
+            let base = held.version.heads.clone();
+            made_upon = is_exact.then(|| Made { base, changes: made.clone() });
+            (made, changes)
+        }
         // Only the texts can tell what is on both sides.
         None => {
             let since = ChangeSet::between(&held.text, &now.text);
@@ -67,21 +72,21 @@ pub(crate) fn of_file(
         }
     };
     let changes = made.map(&since, Order::After).expect("invariant: both were made for the base");
-    let version = Some(held.version.clone());
-    FileEdit { changes, is_stale: !is_newest || base.goes_back, base: version }
+    FileEdit { changes, is_stale: !is_newest || base.goes_back, made: made_upon }
 }
 
 /// What came into the note after a text that its file held.
-fn since(
-    note: &NoteId,
-    held: &HeldText,
-    now: &NoteNow,
-    history: &dyn History,
-) -> Option<ChangeSet> {
-    let exact = history
-        .since(note, &held.version)
-        .and_then(|(text, since)| ChangeSet::between(&held.text, &text).compose(&since).ok());
-    exact.filter(|since| since.apply(&held.text).is_ok_and(|text| text == now.text))
+struct Since {
+    changes: ChangeSet,
+    /// Whether the note said just that text.
+    is_exact: bool,
+}
+
+fn since(note: &NoteId, held: &HeldText, now: &NoteNow, history: &dyn History) -> Option<Since> {
+    let (text, since) = history.since(note, &held.version)?;
+    let changes = ChangeSet::between(&held.text, &text).compose(&since).ok()?;
+    let leads_here = changes.apply(&held.text).is_ok_and(|text| text == now.text);
+    leads_here.then(|| Since { changes, is_exact: text == held.text })
 }
 
 /// What is in a file and not in the note, when nothing is known of what the file held: it is
@@ -188,6 +193,7 @@ mod tests {
     use super::*;
     use crate::file_path::FilePath;
     use crate::file_text::Form;
+    use crate::memory::Version;
     use crate::planner::NoHistory;
 
     fn remembered(texts: &[&str]) -> Remembered {

@@ -1,7 +1,7 @@
 //! Two machines that mirror the same notes into folders that a file-sync tool copies between them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -10,7 +10,7 @@ use rejoin_notes::editing::EditedText;
 use rejoin_notes::note::{Note, NoteWriter};
 
 use super::*;
-use crate::history::{self, FROM_FILE, version_of};
+use crate::history::{self, FROM_FILE, Known, actor_beside, version_of};
 
 /// One machine: its notes, its files, and what its mirror remembers.
 pub(super) struct Machine {
@@ -21,6 +21,9 @@ pub(super) struct Machine {
     pub(super) files: BTreeMap<FilePath, String>,
     pub(super) memory: Memory,
     pub(super) writes: usize,
+    /// How many edits of files were of older versions.
+    older_edits: u64,
+    known: RefCell<BTreeMap<NoteId, Known>>,
 }
 
 impl History for Machine {
@@ -45,8 +48,10 @@ impl History for Machine {
         history::same_file(one, (other, &self.notes[other]))
     }
 
-    fn twin(&self, note: &NoteId, held: &HeldText, taken: &Taken) -> Option<Twin> {
-        history::twin(&self.notes[note], held, taken)
+    fn doubles(&self, note: &NoteId, held: &[Version]) -> Option<ChangeSet> {
+        let mut known = self.known.borrow_mut();
+        let known = known.entry(note.clone()).or_default();
+        history::doubles(&self.notes[note], held, known)
     }
 }
 
@@ -60,6 +65,8 @@ impl Machine {
             files: BTreeMap::new(),
             memory: Memory::default(),
             writes: 0,
+            older_edits: 0,
+            known: RefCell::default(),
         }
     }
 
@@ -97,7 +104,22 @@ impl Machine {
     }
 
     pub(super) fn performs(&mut self, action: &Action) {
+        let mut upon = None;
         let id = match action {
+            Action::Edit { note, made: Some(made), .. }
+                if !self.batched.contains(note) && made.base != self.notes[note].heads() =>
+            {
+                self.older_edits += 1;
+                let random =
+                    (u128::from(self.older_edits) << 64 | u128::from(self.number)).to_be_bytes();
+                let actor = actor_beside(&ActorId::new(&[self.number + 1; 16]), random);
+                let message = Some(FROM_FILE.to_owned());
+                let options = CommitOptions { message, ..CommitOptions::default() };
+                let document = self.notes.get_mut(note).unwrap();
+                let change = history::write_upon(document, made, &actor, options);
+                upon = Some(Version { heads: vec![change.unwrap()], draft: 0 });
+                note
+            }
             Action::Edit { note, changes, .. } | Action::Unite { note, changes, .. } => {
                 let heads = self.notes[note].heads().to_vec();
                 self.changes(&note.clone(), changes, Some(FROM_FILE));
@@ -120,7 +142,8 @@ impl Machine {
             Action::Adopt { note, .. } | Action::Anchor { note, .. } => note,
             other => panic!("nothing moves here: {other:?}"),
         };
-        let now = self.now(id);
+        let mut now = self.now(id);
+        now.version = upon.unwrap_or(now.version);
         self.memory.record(action, &id.clone(), &now);
         self.memory.written(id);
     }
@@ -151,23 +174,33 @@ pub(super) fn text_of(document: &Document) -> String {
     Note::find(&document.view()).unwrap().text(&document.view())
 }
 
-/// Both machines, and the file-sync tool between them.
-struct Pair {
-    machines: [Machine; 2],
-    /// What the tool saw in each file when both were the same.
-    synced: BTreeMap<FilePath, String>,
+/// Some machines, and the file-sync tool between them.
+struct Group {
+    machines: Vec<Machine>,
+    /// What the tool saw in each file when those of two machines were the same.
+    synced: BTreeMap<(usize, usize, FilePath), String>,
     rng: ChaCha8Rng,
     next_char: u32,
+    /// How often lines are taken out, of a hundred edits, and the characters that were.
+    removes: u32,
+    removed: BTreeSet<char>,
 }
 
-impl Pair {
-    fn new(seed: u64, notes: usize) -> Self {
+impl Group {
+    /// Two machines.
+    fn pair(seed: u64, notes: usize) -> Self {
+        Self::new(seed, 2, notes)
+    }
+
+    fn new(seed: u64, machines: u8, notes: usize) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
         let mut pair = Self {
-            machines: [Machine::new(0), Machine::new(1)],
+            machines: (0..machines).map(Machine::new).collect(),
             synced: BTreeMap::new(),
             rng,
             next_char: 0,
+            removes: 0,
+            removed: BTreeSet::new(),
         };
         for number in 0..notes {
             let mut document = Document::new();
@@ -180,8 +213,8 @@ impl Pair {
                 machine.notes.insert(NoteId(format!("note {number}")), document.fork());
             }
         }
-        pair.machines.iter_mut().for_each(Machine::mirrors);
-        pair.copies_files();
+        pair.mirror();
+        pair.all_files();
         pair
     }
 
@@ -193,10 +226,14 @@ impl Pair {
         (from..self.next_char).map(|number| char::from_u32(0x4e00 + number).unwrap()).collect()
     }
 
-    /// The text with a new line, or with words at the end of a line.
-    fn longer(&mut self, text: &str) -> String {
+    /// The text with a new line, with words at the beginning of a line, or without a line.
+    fn edited(&mut self, text: &str) -> String {
         let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let at = self.rng.random_range(0..=lines.len());
+        if at < lines.len() && self.rng.random_range(0..100) < self.removes {
+            self.removed.extend(lines.remove(at).chars());
+            return lines.concat();
+        }
         let words = self.fresh();
         if at < lines.len() && self.rng.random_bool(0.4) {
             lines[at].insert_str(0, &(words + " "));
@@ -212,31 +249,48 @@ impl Pair {
         match self.rng.random_range(0..100) {
             0..25 => {
                 let text = text_of(&self.machines[at].notes[&id]);
-                let changes = ChangeSet::between(&text, &self.longer(&text));
+                let changes = ChangeSet::between(&text, &self.edited(&text));
                 self.machines[at].changes(&id, &changes, None);
             }
             25..45 => {
                 let path = self.machines[at].memory.notes[&id].path.clone();
                 let text = self.machines[at].files[&path].clone();
-                let text = self.longer(&text);
+                let text = self.edited(&text);
                 self.machines[at].files.insert(path, text);
             }
             45..65 => self.machines[at].mirrors(),
             // Mirrors follow at once; only the ways between the machines are slow.
             65..80 => {
-                self.syncs_notes();
-                self.machines.iter_mut().for_each(Machine::mirrors);
+                let pair = self.some_pair();
+                self.syncs_notes(pair);
+                self.mirror();
             }
             _ => {
-                self.machines.iter_mut().for_each(Machine::mirrors);
-                self.copies_files();
-                self.machines.iter_mut().for_each(Machine::mirrors);
+                self.mirror();
+                let pair = self.some_pair();
+                self.copies_files(pair);
+                self.mirror();
             }
         }
     }
 
-    fn syncs_notes(&mut self) {
-        let [one, two] = &mut self.machines;
+    fn pairs(&self) -> Vec<(usize, usize)> {
+        let count = self.machines.len();
+        (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other))).collect()
+    }
+
+    /// Two of them, in the order of their numbers.
+    fn some_pair(&mut self) -> (usize, usize) {
+        let pairs = self.pairs();
+        pairs[self.rng.random_range(0..pairs.len())]
+    }
+
+    fn two(&mut self, (one, other): (usize, usize)) -> [&mut Machine; 2] {
+        self.machines.get_disjoint_mut([one, other]).unwrap()
+    }
+
+    fn syncs_notes(&mut self, pair: (usize, usize)) {
+        let [one, two] = self.two(pair);
         for (id, document) in &mut one.notes {
             let other = two.notes.get_mut(id).unwrap();
             document.merge(other, &mut PatchLog::inactive()).unwrap();
@@ -246,11 +300,12 @@ impl Pair {
 
     /// A file that changed on one side only is copied to the other. When it changed on both, this
     /// waits: such tools keep both files then.
-    fn copies_files(&mut self) {
-        let [one, two] = &mut self.machines;
+    fn copies_files(&mut self, pair: (usize, usize)) {
+        let [one, two] = self.machines.get_disjoint_mut([pair.0, pair.1]).unwrap();
         for (path, text) in &mut one.files {
             let other = two.files.get_mut(path).unwrap();
-            let known = self.synced.get(path);
+            let key = (pair.0, pair.1, path.clone());
+            let known = self.synced.get(&key);
             if text != other {
                 if known == Some(&*other) {
                     other.clone_from(text);
@@ -260,88 +315,106 @@ impl Pair {
                     continue;
                 }
             }
-            self.synced.insert(path.clone(), text.clone());
+            self.synced.insert(key, text.clone());
         }
+    }
+
+    fn mirror(&mut self) {
+        self.machines.iter_mut().for_each(Machine::mirrors);
+    }
+
+    fn all_notes(&mut self) {
+        // What the last one has reaches the first.
+        for _ in 1..self.machines.len() {
+            self.pairs().into_iter().for_each(|pair| self.syncs_notes(pair));
+        }
+    }
+
+    fn all_files(&mut self) {
+        self.pairs().into_iter().for_each(|pair| self.copies_files(pair));
     }
 
     /// Everything is passed on until nothing changes any more.
     fn settles(&mut self) {
         for _ in 0..8 {
-            self.machines.iter_mut().for_each(Machine::mirrors);
-            self.syncs_notes();
-            self.machines.iter_mut().for_each(Machine::mirrors);
-            self.copies_files();
+            self.mirror();
+            self.all_notes();
+            self.mirror();
+            self.all_files();
         }
-        let writes = self.machines.iter().map(|machine| machine.writes).sum::<usize>();
-        self.machines.iter_mut().for_each(Machine::mirrors);
-        self.syncs_notes();
-        self.machines.iter_mut().for_each(Machine::mirrors);
-        let after = self.machines.iter().map(|machine| machine.writes).sum::<usize>();
-        assert_eq!(writes, after, "it does not come to rest");
+        let writes = |it: &Self| it.machines.iter().map(|machine| machine.writes).sum::<usize>();
+        let before = writes(self);
+        self.mirror();
+        self.all_notes();
+        self.mirror();
+        assert_eq!(before, writes(self), "it does not come to rest");
     }
 
-    /// Files and notes say the same, with every word that was written so many times.
-    fn check(&self, times: RangeInclusive<usize>) {
-        let [one, two] = &self.machines;
+    /// Files and notes say the same, with every word once.
+    fn check(&self) {
         let mut said = String::new();
-        for (id, document) in &one.notes {
+        for (id, document) in &self.machines[0].notes {
             let text = text_of(document);
-            assert_eq!(text, text_of(&two.notes[id]));
-            let path = &one.memory.notes[id].path;
-            assert_eq!((&text, &text), (&one.files[path], &two.files[path]));
+            for machine in &self.machines {
+                assert_eq!(text, text_of(&machine.notes[id]));
+                assert_eq!(text, machine.files[&machine.memory.notes[id].path]);
+            }
             said += &text;
         }
         for number in 0..self.next_char {
             let char = char::from_u32(0x4e00 + number).unwrap();
             let count = said.matches(char).count();
-            assert!(times.contains(&count), "{char:?} is there {count} times in {said:?}");
+            assert!(count > 0 || self.removed.contains(&char), "{char:?} is lost: {said:?}");
+            // While words are taken out, others may stay there twice.
+            let most = if self.removes > 0 { usize::MAX } else { 1 };
+            assert!(count <= most, "{char:?} is there {count} times in {said:?}");
         }
     }
 }
 
 #[test]
 fn a_file_that_comes_before_its_note_is_not_there_twice() {
-    let mut pair = Pair::new(1, 1);
+    let mut pair = Group::pair(1, 1);
     let id = NoteId("note 0".into());
     let text = text_of(&pair.machines[0].notes[&id]);
-    let changes = ChangeSet::between(&text, &pair.longer(&text));
+    let changes = ChangeSet::between(&text, &pair.edited(&text));
     pair.machines[0].changes(&id, &changes, None);
     pair.machines[0].mirrors();
-    pair.copies_files();
+    pair.all_files();
     pair.machines[1].mirrors();
     pair.settles();
-    pair.check(1..=1);
+    pair.check();
 }
 
 #[test]
 fn a_file_that_comes_after_its_note_is_not_there_twice() {
-    let mut pair = Pair::new(2, 1);
+    let mut pair = Group::pair(2, 1);
     let id = NoteId("note 0".into());
     for _ in 0..3 {
         let text = text_of(&pair.machines[0].notes[&id]);
-        let changes = ChangeSet::between(&text, &pair.longer(&text));
+        let changes = ChangeSet::between(&text, &pair.edited(&text));
         pair.machines[0].changes(&id, &changes, None);
         pair.machines[0].mirrors();
-        pair.syncs_notes();
+        pair.all_notes();
     }
-    pair.copies_files();
+    pair.all_files();
     pair.settles();
-    pair.check(1..=1);
+    pair.check();
 }
 
 #[test]
 fn an_edit_of_a_file_that_a_tool_copies_first_is_there_once() {
-    let mut pair = Pair::new(3, 1);
+    let mut pair = Group::pair(3, 1);
     let path = pair.machines[0].files.keys().next().unwrap().clone();
     let text = pair.machines[0].files[&path].clone();
-    let text = pair.longer(&text);
+    let text = pair.edited(&text);
     pair.machines[0].files.insert(path, text);
-    pair.copies_files();
+    pair.all_files();
     pair.settles();
-    pair.check(1..=1);
+    pair.check();
 }
 
-impl Pair {
+impl Group {
     fn types(&mut self, at: usize, words: &str) {
         let id = NoteId("note 0".into());
         let text = words.to_owned() + &text_of(&self.machines[at].notes[&id]);
@@ -354,14 +427,14 @@ impl Pair {
     /// the other one has written both to its file by then, and more is written there.
     fn meets_twice(&mut self, more: &str) -> String {
         self.types(0, "x\n");
-        self.copies_files();
+        self.all_files();
         self.machines[1].mirrors();
-        self.syncs_notes();
-        self.machines.iter_mut().for_each(Machine::mirrors);
+        self.all_notes();
+        self.mirror();
         let path = self.machines[0].files.keys().next().unwrap().clone();
         let twice = self.machines[0].files[&path].clone();
         self.machines[0].files.insert(path, twice + more);
-        self.copies_files();
+        self.all_files();
         self.settles();
         text_of(&self.machines[1].notes[&NoteId("note 0".into())])
     }
@@ -369,37 +442,75 @@ impl Pair {
 
 #[test]
 fn a_copied_file_that_says_words_twice_brings_nothing_back() {
-    let said = Pair::new(4, 1).meets_twice("");
+    let said = Group::pair(4, 1).meets_twice("");
     assert_eq!(said.matches('x').count(), 1, "{said:?}");
 }
 
 #[test]
 fn what_is_written_beside_words_that_are_there_twice_is_kept_without_them() {
-    let said = Pair::new(5, 1).meets_twice("y\n");
+    let said = Group::pair(5, 1).meets_twice("y\n");
     assert_eq!(said.matches('x').count(), 1, "{said:?}");
     assert!(said.contains('y'), "{said:?}");
 }
 
-#[test]
-fn two_machines_with_a_file_sync_tool_come_to_rest_and_lose_nothing() {
+/// How machines race.
+#[derive(Clone, Copy)]
+struct Race {
+    machines: u8,
+    /// Whether all of them write to the same notes at the same time, or one after the other.
+    at_once: bool,
+    removes: u32,
+}
+
+fn runs(race: Race) {
     let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let first = number("SEED").unwrap_or_else(|| rand::rng().next_u64() >> 16);
-    for seed in first..first + number("ITERATIONS").unwrap_or(40) {
+    let count = number("ITERATIONS").unwrap_or(40);
+    for seed in first..first + count {
         println!("SEED={seed}");
-        races(seed);
+        races(seed, race);
     }
 }
 
-/// One machine at a time writes, and the words race on both ways to the other.
-fn races(seed: u64) {
-    let mut pair = Pair::new(seed, 2);
+#[test]
+fn two_machines_with_a_file_sync_tool_come_to_rest_and_lose_nothing() {
+    runs(Race { machines: 2, at_once: false, removes: 0 });
+}
+
+#[test]
+fn two_machines_that_write_at_once_come_to_rest_and_lose_nothing() {
+    runs(Race { machines: 2, at_once: true, removes: 0 });
+}
+
+#[test]
+fn three_machines_come_to_rest_and_lose_nothing() {
+    runs(Race { machines: 3, at_once: false, removes: 0 });
+}
+
+#[test]
+fn three_machines_that_write_at_once_come_to_rest_and_lose_nothing() {
+    runs(Race { machines: 3, at_once: true, removes: 0 });
+}
+
+#[test]
+fn machines_that_also_take_words_out_lose_no_others() {
+    runs(Race { machines: 2, at_once: false, removes: 20 });
+    runs(Race { machines: 2, at_once: true, removes: 20 });
+    runs(Race { machines: 3, at_once: true, removes: 20 });
+}
+
+/// Words race on both ways from machine to machine.
+fn races(seed: u64, Race { machines, at_once, removes }: Race) {
+    let mut group = Group::new(seed, machines, 2);
+    group.removes = removes;
     for _ in 0..5 {
-        let writer = pair.rng.random_range(0..2);
+        let writer = group.rng.random_range(0..group.machines.len());
         for _ in 0..8 {
-            pair.step(writer);
+            let at = if at_once { group.rng.random_range(0..group.machines.len()) } else { writer };
+            group.step(at);
         }
-        pair.settles();
-        pair.check(1..=usize::MAX);
+        group.settles();
+        group.check();
     }
 }
 
@@ -407,5 +518,5 @@ fn races(seed: u64) {
 /// saw that its own change could go, and the other one, of another version, that its own could.
 #[test]
 fn two_machines_do_not_both_take_back_what_both_took() {
-    races(5_003_269);
+    races(5_003_269, Race { machines: 2, at_once: false, removes: 0 });
 }

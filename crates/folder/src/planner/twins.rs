@@ -1,13 +1,9 @@
 //! The same edit on two ways: through a file that a file-sync tool copies, and through the notes.
 //!
-//! Whoever comes second must not be taken for another edit, or the words are there twice. When the
-//! notes were faster, the file's edit is found in what came since ([`without`]); when the file was,
-//! what was taken in from it is found again in what arrives, and is taken out ([`of_file`]).
+//! Whoever comes second must not be taken for another edit, or the words are there twice. When nothing is
+//! known of versions, the file's edit is found in what came since by its text ([`without`]).
 
-use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
-
-use super::{History, NoteNow};
-use crate::memory::{NoteId, Remembered};
+use rejoin_notes::change_set::{ChangeSet, Section};
 
 /// An insertion can be told in several ways when the text repeats around it; so far is looked.
 const SLIDES: usize = 200;
@@ -109,24 +105,4 @@ fn slides(
         found.push((place, what.clone()));
     }
     found.into_iter()
-}
-
-/// What to take out of the note, as an edit that was taken from its file has now come from elsewhere,
-/// too, and the text that was taken in; nothing when none has.
-pub(super) fn of_file(
-    note: &NoteId,
-    remembered: &Remembered,
-    now: &NoteNow,
-    history: &dyn History,
-) -> Option<(ChangeSet, String)> {
-    let twins = remembered.texts.iter().rev().filter_map(|held| {
-        let taken = held.taken.as_ref().filter(|taken| now.version != taken.into)?;
-        let twin = history.twin(note, held, taken)?;
-        let fits = twin.changes.len_before() == utf16_len(&now.text);
-        fits.then(|| (twin, held.text.clone()))
-    });
-    // First those that the other machine takes out as well: what the note says then is what that
-    // machine writes to its file.
-    let (twin, text) = twins.min_by_key(|(twin, _)| !twin.is_shared)?;
-    Some((twin.changes, text))
 }

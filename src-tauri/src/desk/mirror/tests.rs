@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use rejoin_notes::change_set::ChangeSet;
+
 use super::*;
 use crate::port::{ItemKind, Mode, NewItem};
 
