@@ -465,7 +465,7 @@ struct Race {
 fn runs(race: Race) {
     let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let first = number("SEED").unwrap_or_else(|| rand::rng().next_u64() >> 16);
-    let count = number("ITERATIONS").unwrap_or(40);
+    let count = number("ITERATIONS").unwrap_or(15);
     for seed in first..first + count {
         println!("SEED={seed}");
         races(seed, race);
