@@ -4,7 +4,7 @@
 //! by their bytes, one sync state per store of a peer. Bytes that cannot be read cost only
 //! themselves, and what was not read is never deleted.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use rejoin_document::{ChangeHash, Document, LoadOptions, PatchLog};
 use sha2::{Digest, Sha256};
@@ -91,11 +91,8 @@ impl StoredKind {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }
 
 /// Everything that was read of one document.

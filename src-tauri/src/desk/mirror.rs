@@ -9,7 +9,8 @@ use rejoin_folder::export::{ExportFormat, ExportOptions, export};
 use rejoin_folder::import::{ImportOptions, import};
 use rejoin_folder::memory::NoteId;
 use rejoin_folder::mirror::{
-    Beginning, EditRefused, FROM_FILE, FileEdit, Mirror, MirrorOptions, MirrorStatus, NoteEditor, Paused,
+    Beginning, EditRefused, FROM_FILE, FileEdit, Mirror, MirrorOptions, MirrorStatus, NoteEditor,
+    Paused,
 };
 use rejoin_folder::progress::Progress;
 use rejoin_notes::note::Note;
