@@ -15,6 +15,7 @@ mod list;
 mod looking_back;
 mod opening;
 mod patchwork;
+mod second_device;
 mod server_gone;
 mod together;
 mod tour;
