@@ -4,7 +4,7 @@
 //! real program runs it, in virtual time and in one thread. For a while everything goes wrong that
 //! can go wrong: messages are late, connections break in mid-message, the network is split,
 //! machines crash and lose what their disk had not synced, disks report errors, clocks jump. People
-//! delete documents and put them back, some servers were given no token by those they dial, and some
+//! delete documents and put them back, and choose to which servers they go; some servers were given no token by those they dial, and some
 //! clients pretend to be the store of a server. Then everything heals, and the promises are checked:
 //!
 //! - all copies of a document have the same heads and the same text,
@@ -12,6 +12,7 @@
 //! - nobody believes a stranger about a disk,
 //! - what was deleted stays away until a person puts it back, and then stays, over every restart,
 //!   and nobody speaks of it meanwhile,
+//! - no document goes to a server that was neither chosen for it nor asked for it,
 //! - every effect was answered once, and none was asked for on a connection that is closed,
 //! - a message that nobody keeps arrived nowhere twice,
 //! - the number of messages is bounded by the number of changes and connections.
@@ -24,6 +25,7 @@ mod network;
 mod node;
 mod random;
 mod scenario;
+mod sharing;
 mod world;
 
 pub use check::Failure;

@@ -83,8 +83,9 @@ impl World {
         let last = [self.now; 2];
         self.network.pipes.insert(pipe, Pipe { ends, last, broken: false });
         for (end, (process, connection)) in ends.into_iter().enumerate() {
+            let target = ends[1 - end].0.node;
             if let Some(node) = self.alive(process) {
-                node.connections.insert(connection, Stage::Open { pipe, end, unsent: 0 });
+                node.connections.insert(connection, Stage::Open { pipe, end, unsent: 0, target });
             }
         }
         self.report.connections += 1;
@@ -103,12 +104,15 @@ impl World {
             return self.fail(Failure::new("a document was synced that was deleted"));
         }
         let Some(node) = self.alive(process) else { return };
-        let Some(Stage::Open { pipe, end, .. }) = node.connections.get(&connection) else { return };
-        let (pipe, to) = (*pipe, 1 - *end);
+        let Some(Stage::Open { pipe, end, target, .. }) = node.connections.get(&connection) else {
+            return;
+        };
+        let (pipe, to, target) = (*pipe, 1 - *end, *target);
         self.report.frames += 1;
         let leaves = if busy { self.random.millis(1, 300) } else { Duration::ZERO };
         self.after(leaves, Happening::Sent { process, connection });
         let now = self.now;
+        self.nothing_is_given_away(process.node, connection, target, &frame);
         let Some(open) = self.network.pipes.get_mut(&pipe) else { return };
         let arrives = (now + leaves + delay).max(open.last[to]);
         open.last[to] = arrives;
@@ -139,6 +143,9 @@ impl World {
             matches!(node.connections.get(&connection), Some(Stage::Open { .. }))
         });
         if is_open && !broken {
+            if let Some(node) = self.alive(process) {
+                node.hears_of(connection, &frame);
+            }
             self.tell(process, Event::Received { connection, frame });
         }
     }

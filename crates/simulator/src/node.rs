@@ -19,6 +19,7 @@ use rejoin_sync::{
 use crate::{
     check::Failure,
     deletion::Fate,
+    sharing::Sharing,
     world::{Happening, Process, World},
 };
 
@@ -51,6 +52,8 @@ pub(crate) struct Node {
     pub(crate) screens: BTreeMap<DocumentId, Screen>,
     /// What was last decided about documents that were ever deleted here.
     pub(crate) fates: BTreeMap<DocumentId, Fate>,
+    /// Where documents go, when a person chooses; none where everything goes to everybody.
+    pub(crate) sharing: Option<Sharing>,
     /// Messages that nobody keeps, as they arrived.
     heard: BTreeSet<Vec<u8>>,
 }
@@ -59,7 +62,13 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     Dialing,
-    Open { pipe: u64, end: usize, unsent: usize },
+    /// With a machine.
+    Open {
+        pipe: u64,
+        end: usize,
+        unsent: usize,
+        target: usize,
+    },
     Closing,
 }
 
@@ -120,6 +129,7 @@ impl Node {
             writing: 0,
             screens: BTreeMap::new(),
             fates: BTreeMap::new(),
+            sharing: None,
             heard: BTreeSet::new(),
         }
     }
@@ -225,6 +235,7 @@ impl World {
         node.actors.clear();
         node.screens.clear();
         node.connections.clear();
+        node.sharing.iter_mut().for_each(Sharing::forget_connections);
         let name = format!("n{index}r{}", node.run);
         let options = HubOptions {
             storage_id: Some(node.storage_id.clone()),
@@ -234,9 +245,10 @@ impl World {
             idle_after: idle_after.filter(|_| node.is_server),
             ..HubOptions::new(PeerId::new(&name).expect("invariant: the name is short"))
         };
-        let mut hub = match node.is_server {
-            true => Hub::new(options, Box::new(ServeOnRequest)),
-            false => Hub::new(options, Box::new(ShareAll)),
+        let mut hub = match &node.sharing {
+            Some(sharing) => Hub::new(options, Box::new(sharing.chosen.clone())),
+            None if node.is_server => Hub::new(options, Box::new(ServeOnRequest)),
+            None => Hub::new(options, Box::new(ShareAll)),
         };
         for target in &node.dials {
             hub.dial(&target.to_string(), None);

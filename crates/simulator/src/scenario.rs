@@ -8,6 +8,7 @@ use rejoin_sync::{DocumentId, Event, PublishMode};
 use crate::{
     check::{self, Failure},
     node::Node,
+    sharing::Sharing,
     world::{Happening, World},
 };
 
@@ -79,6 +80,10 @@ fn choose_who_is_trusted(world: &mut World) {
     for index in 0..servers {
         world.nodes[index].has_token = world.random.one_in(2);
     }
+    let choose = servers > 0 && world.random.one_in(2);
+    for node in world.nodes.iter_mut().filter(|node| choose && !node.is_server) {
+        node.sharing = Some(Sharing::default());
+    }
     if servers > 0 && world.random.one_in(3) {
         let index = servers + world.random.below(world.nodes.len() - servers);
         world.nodes[index].is_pretender = true;
@@ -103,6 +108,8 @@ fn create(world: &mut World) {
         hub.create(&id, document, now);
     });
     if created.is_some() {
+        let goes_out = !world.random.one_in(4);
+        world.choose(index, &id, goes_out);
         world.nodes[index].opened.insert(id.clone());
         world.nodes[index].show(&id);
         world.documents.push(id);
@@ -136,6 +143,7 @@ pub(crate) fn heal(world: &mut World) -> Result<(), Failure> {
     for id in world.documents.clone() {
         for index in client_indexes(world) {
             open(world, index, &id);
+            world.choose(index, &id, true);
             world.act(index, |hub, now| hub.set_mode(&id, PublishMode::Live, now));
             world.publish(index, &id);
         }
@@ -190,8 +198,12 @@ impl World {
             53..55 => self.take_in(client, &id),
             55..64 => open(self, client, &id),
             64..65 => self.close_window(client, &id),
-            65..68 => self.crash_for_a_while(any),
-            68..72 => self.break_any(),
+            65..67 => {
+                let goes_out = !self.random.one_in(3);
+                self.choose(client, &id, goes_out);
+            }
+            67..69 => self.crash_for_a_while(any),
+            69..72 => self.break_any(),
             72..74 => self.split(false),
             74..78 => self.split(true),
             78..80 => self.jump_clock(any),

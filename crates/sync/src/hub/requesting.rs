@@ -212,8 +212,10 @@ impl Hub {
                 }
             }
         }
-        if self.slots.get(document).is_some_and(|slot| slot.phase == Phase::Ready) {
+        let phase = self.slots.get(document).map(|slot| slot.phase);
+        if matches!(phase, Some(Phase::Ready | Phase::Dormant)) {
             self.announce(document);
+            self.wake(document, now);
         }
     }
 }

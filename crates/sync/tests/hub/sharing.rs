@@ -103,6 +103,26 @@ fn a_document_goes_where_it_was_sent_and_nowhere_else() {
 }
 
 #[test]
+fn a_document_that_lies_on_the_disk_goes_where_it_is_sent_at_once() {
+    let mut net = Net::new();
+    let client = net.add(options("client"), ShareAll);
+    net.create(client, &id(1), "from before");
+    net.advance(Duration::from_secs(1));
+    let store = net.machines[client].store.clone();
+    let server = net.add(server_options("server"), ServeOnRequest);
+    let chosen = ChosenDestinations::default();
+    let client = net.add_with_store(options("client again"), chosen.clone(), store);
+    net.act(client, |hub, now| hub.know(&id(1), now));
+    net.dial(client, server);
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(server, &id(1)), None);
+    chosen.set(id(1), [Destination::Server(server.to_string())].into());
+    net.act(client, |hub, now| hub.sharing_changed(&id(1), now));
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(server, &id(1)).as_deref(), Some("from before"));
+}
+
+#[test]
 fn a_document_that_was_asked_for_does_not_go_to_those_who_were_asked_in_vain() {
     let mut net = Net::new();
     let server = net.add(server_options("server"), ServeOnRequest);
