@@ -148,7 +148,7 @@ pub(crate) fn agree(world: &World) -> Result<(), Failure> {
                 || read(node.disk.durable(), id).is_ok_and(|s| !s.document().heads().is_empty());
             node.hub.as_ref().is_some_and(|hub| hub.document(id).is_some()) || on_disk()
         };
-        if !world.nodes.iter().any(exists) {
+        if !world.nodes.iter().filter(|node| !node.is_reader).any(exists) {
             continue;
         }
         let mut copies: Vec<Copy> = Vec::new();
@@ -175,7 +175,20 @@ pub(crate) fn agree(world: &World) -> Result<(), Failure> {
             };
             copies.push(copy(node.index, document));
         }
+        let (readers, copies): (Vec<_>, Vec<_>) =
+            copies.into_iter().partition(|copy| world.nodes[copy.node].is_reader);
         let Some(first) = copies.first() else { continue };
+        for reader in &readers {
+            let hub = world.nodes[reader.node].hub.as_ref();
+            let document = hub.and_then(|hub| hub.document(id));
+            if document.is_some_and(|doc| first.heads.iter().any(|head| !doc.has_change(head))) {
+                let status = hub.and_then(|hub| hub.status(id));
+                let server = world.nodes[first.node].hub.as_ref().and_then(|hub| hub.status(id));
+                return Err(Failure(format!(
+                    "a reader lacks something:\n{reader:?}\n{first:?}\n{status:#?}\n{server:#?}"
+                )));
+            }
+        }
         for other in &copies {
             if (&other.heads, &other.text) != (&first.heads, &first.text) {
                 let status = |copy: &Copy| {
@@ -218,8 +231,24 @@ pub(crate) fn is_quiet(world: &World) -> bool {
         && world.nodes.iter().all(|node| node.fates.values().all(|f| !f.is_deleted || f.is_final))
 }
 
+/// Checks that what was written where it can only be read went nowhere.
+fn readers_are_unheard(world: &World) -> Result<(), Failure> {
+    let unheard = || world.nodes.iter().flat_map(|node| &node.unheard);
+    for node in world.nodes.iter().filter(|node| !node.is_reader) {
+        let documents = world.documents.iter();
+        for document in documents.filter_map(|id| node.hub.as_ref()?.document(id)) {
+            if let Some(change) = unheard().find(|change| document.has_change(change)) {
+                let index = node.index;
+                return Err(Failure(format!("machine {index} took {change} from a reader")));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The promises that are due when everything has healed.
 pub(crate) fn at_the_end(world: &mut World) -> Result<(), Failure> {
+    readers_are_unheard(world)?;
     // What was said by those who hold the documents open is now true of everybody.
     statuses(world)?;
     storms(world)?;

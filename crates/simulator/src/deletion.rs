@@ -79,7 +79,8 @@ impl World {
     /// Somebody was handed a copy and takes it in: over a deletion, or beside what is there.
     pub(crate) fn take_in(&mut self, index: usize, document: &DocumentId) {
         use Availability::{Deleted, Ready, Requesting, Unavailable};
-        let hubs = self.nodes.iter().filter_map(|node| node.hub.as_ref());
+        let writers = self.nodes.iter().filter(|node| !node.is_reader);
+        let hubs = writers.filter_map(|node| node.hub.as_ref());
         let copies: Vec<_> = hubs.filter_map(|hub| hub.document(document)).collect();
         if copies.is_empty() {
             return;

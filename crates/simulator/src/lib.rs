@@ -4,11 +4,13 @@
 //! real program runs it, in virtual time and in one thread. For a while everything goes wrong that
 //! can go wrong: messages are late, connections break in mid-message, the network is split,
 //! machines crash and lose what their disk had not synced, disks report errors, clocks jump. People
-//! delete documents and put them back, and choose to which servers they go; some servers were given no token by those they dial, and some
-//! clients pretend to be the store of a server. Then everything heals, and the promises are checked:
+//! delete documents and put them back, and choose to which servers they go; some clients may only
+//! read, some servers were given no token by those they dial, and some clients pretend to be the
+//! store of a server. Then everything heals, and the promises are checked:
 //!
 //! - all copies of a document have the same heads and the same text,
 //! - nothing is missing that a status had called durable, here or on a server,
+//! - what a reader has written went to nobody, and a reader has all that others have,
 //! - nobody believes a stranger about a disk,
 //! - what was deleted stays away until a person puts it back, and then stays, over every restart,
 //!   and nobody speaks of it meanwhile,

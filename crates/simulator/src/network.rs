@@ -61,9 +61,10 @@ impl World {
             return;
         }
         let address = format!("n{}", process.node);
-        let admitted = match self.nodes.get(process.node).is_some_and(|node| node.has_token) {
-            true => Admitted::Server,
-            false => Admitted::Writer,
+        let admitted = match self.nodes.get(process.node) {
+            Some(node) if node.has_token => Admitted::Server,
+            Some(node) if node.is_reader => Admitted::Reader,
+            _ => Admitted::Writer,
         };
         let accepted = match self.network.hears(process.node, target) {
             true => self.act(target, |hub, now| hub.accept(&address, admitted, now)).flatten(),

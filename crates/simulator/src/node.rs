@@ -31,6 +31,10 @@ pub(crate) struct Node {
     pub(crate) is_pretender: bool,
     /// Those whom it dials let it in as a server.
     pub(crate) has_token: bool,
+    /// Those whom it dials let it read only.
+    pub(crate) is_reader: bool,
+    /// What the people at it wrote all the same.
+    pub(crate) unheard: BTreeSet<ChangeHash>,
     pub(crate) dials: Vec<usize>,
     pub(crate) storage_id: StorageId,
     pub(crate) disk: FaultyStore,
@@ -114,6 +118,8 @@ impl Node {
             is_server,
             is_pretender: false,
             has_token: is_server,
+            is_reader: false,
+            unheard: BTreeSet::new(),
             dials,
             storage_id: StorageId::from_random(seed),
             disk: FaultyStore::new(u64::from_le_bytes(seed[..8].try_into().unwrap_or_default())),
@@ -181,6 +187,14 @@ impl Node {
     fn now(&self, now: Duration) -> Now {
         let unix_ms = 1_700_000_000_000 + now.as_millis() as i64 + self.clock_error;
         Now { elapsed: now - self.booted, unix_ms: unix_ms.max(0) as u64 }
+    }
+
+    /// Notes what was just written where it can only be read.
+    fn note_unheard(&mut self, document: &DocumentId) {
+        let written = self.hub.as_ref().and_then(|hub| hub.document(document));
+        if let (true, Some(written)) = (self.is_reader, written) {
+            self.unheard.extend(written.heads());
+        }
     }
 
     /// The actor of this run of the program.
@@ -311,10 +325,10 @@ impl World {
     pub(crate) fn type_into(&mut self, index: usize, document: &DocumentId) {
         let (fresh, roll, at) = (self.random.bytes(), self.random.below(100), self.random.number());
         let Some(node) = self.nodes.get_mut(index) else { return };
-        let actor = node.actor(document, fresh);
+        let (actor, is_reader) = (node.actor(document, fresh), node.is_reader);
         let words = format!("{index}.{roll} ");
         let edited = self.act(index, |hub, now| {
-            let drafts = hub.mode(document) == PublishMode::Batched && roll % 2 == 0;
+            let drafts = !is_reader && hub.mode(document) == PublishMode::Batched && roll % 2 == 0;
             hub.edit(document, now, |doc, patches| {
                 // Whoever has begun a draft goes on with it.
                 let drafts = drafts || doc.draft_len() > 0;
@@ -339,7 +353,10 @@ impl World {
             })
         });
         match edited {
-            Some(Ok(Some(_))) => self.report.edits += 1,
+            Some(Ok(Some(_))) => {
+                self.report.edits += 1;
+                self.nodes[index].note_unheard(document);
+            }
             Some(Ok(None)) => self.fail(Failure::new("an edit was refused")),
             // The document is not there yet, or the machine is down.
             Some(Err(_)) | None => {}

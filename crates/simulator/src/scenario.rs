@@ -74,11 +74,17 @@ pub(crate) fn begin(seed: u64) -> World {
     world
 }
 
-/// Some servers were given no token, and a client may pretend to be the store of the first server.
+/// Some servers were given no token, a client may read only, and one may pretend to be the store of the first server.
 fn choose_who_is_trusted(world: &mut World) {
     let servers = world.nodes.iter().filter(|node| node.is_server).count();
     for index in 0..servers {
         world.nodes[index].has_token = world.random.one_in(2);
+    }
+    // The first client of all writes.
+    let others = world.nodes.len() - servers - 1;
+    if servers > 0 && others > 0 && world.random.one_in(3) {
+        let index = servers + 1 + world.random.below(others);
+        world.nodes[index].is_reader = true;
     }
     let choose = servers > 0 && world.random.one_in(2);
     for node in world.nodes.iter_mut().filter(|node| choose && !node.is_server) {
@@ -93,7 +99,7 @@ fn choose_who_is_trusted(world: &mut World) {
 
 /// Somebody makes a document; it is known to all, as if the link had been sent by mail.
 fn create(world: &mut World) {
-    let clients: Vec<_> = client_indexes(world);
+    let clients = writer_indexes(world);
     let index = clients[world.random.below(clients.len())];
     let (name, fresh) = (world.random.bytes(), world.random.bytes());
     let id = DocumentId::from_random(name);
@@ -119,6 +125,11 @@ fn create(world: &mut World) {
 
 fn client_indexes(world: &World) -> Vec<usize> {
     world.nodes.iter().filter(|node| !node.is_server).map(|node| node.index).collect()
+}
+
+fn writer_indexes(world: &World) -> Vec<usize> {
+    let clients = client_indexes(world).into_iter();
+    clients.filter(|index| !world.nodes[*index].is_reader).collect()
 }
 
 /// Lets things go wrong for a while.

@@ -211,6 +211,8 @@ impl Hub {
         if session.state.their_heads().is_some_and(|heads| !heads.is_empty()) {
             session.knowledge = PeerKnowledge::Has;
             session.asked = false;
+            // Who may only read cannot supply what is missing here, and waits for it like others.
+            session.wants |= session.access == Access::ReadOnly;
         } else if is_request {
             session.knowledge = PeerKnowledge::Lacks;
             session.asked = false;

@@ -87,7 +87,9 @@ impl Hub {
             return;
         }
         let hope = slot.sessions.values().any(|session| {
-            session.problem.is_none() && (session.asked || session.knowledge == PeerKnowledge::Has)
+            let supplies =
+                session.knowledge == PeerKnowledge::Has && session.access == Access::ReadWrite;
+            session.problem.is_none() && (session.asked || supplies)
         });
         let somebody_comes = slot.watchers > 0 && self.is_dialing();
         if !hope && !somebody_comes {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rejoin_sync::{
-    Access, Availability, ChosenDestinations, Destination, DocumentId, HubOptions, Offers,
-    PeerContext, PublishMode, ServeOnRequest, ShareAll, SharePolicy, wire::WireMessage,
+    Access, Admitted, Availability, ChosenDestinations, Destination, DocumentId, HubOptions,
+    Offers, PeerContext, PublishMode, ServeOnRequest, ShareAll, SharePolicy, wire::WireMessage,
 };
 
 use crate::harness::{Net, id, options, server_options};
@@ -189,6 +189,32 @@ fn news_of_another_server_reach_who_is_connected_here_after_the_link_was_cut() {
     net.type_into(writer, &id(1), "b");
     net.advance(Duration::from_secs(5));
     assert_eq!(net.text(reader, &id(1)).as_deref(), Some("ab"));
+}
+
+#[test]
+fn a_reader_with_an_old_copy_hears_through_a_server_that_has_none() {
+    let mut net = Net::new();
+    let far = net.add(server_options("far"), ServeOnRequest);
+    let writer = net.add(options("writer"), ShareAll);
+    net.dial(writer, far);
+    net.create(writer, &id(1), "a");
+    net.act(writer, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.advance(Duration::from_secs(1));
+    let store = net.machines[writer].store.clone();
+    net.type_into(writer, &id(1), "b");
+    let near = net.add(server_options("near"), ServeOnRequest);
+    net.machines[near].admits = Admitted::Reader;
+    let reader = net.add_with_store(options("reader"), ShareAll, store);
+    net.open(reader, &id(1));
+    net.dial(near, far);
+    net.dial(reader, near);
+    net.advance(Duration::from_secs(5));
+    assert_eq!(net.text(reader, &id(1)).as_deref(), Some("ab"));
+    // What nobody but the reader has stays with the reader.
+    net.create(reader, &id(2), "mine");
+    net.advance(Duration::from_secs(30));
+    assert_eq!(net.text(near, &id(2)), None);
+    assert_eq!(net.text(reader, &id(2)).as_deref(), Some("mine"));
 }
 
 #[test]
