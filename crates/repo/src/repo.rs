@@ -181,21 +181,6 @@ impl Repo {
         self.core.look(|state| state.hub.documents_in_memory())
     }
 
-    /// Announces what is stored, in memory or not, to those to whom the policy announces it: for
-    /// what was written before the last restart and did not get there. New documents are announced
-    /// anyway.
-    ///
-    /// # Errors
-    ///
-    /// When the disk cannot be read; the reason is in words.
-    pub async fn announce_stored(&self) -> Result<(), String> {
-        let stored = self.list().await?;
-        for document in &stored {
-            self.core.with(|state, now| state.hub.know(document, now));
-        }
-        Ok(())
-    }
-
     /// Deletes a document here. Others keep theirs; it is not taken back from them.
     pub fn delete(&self, id: &DocumentId) {
         self.core.with(|state, now| {
