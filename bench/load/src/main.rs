@@ -43,7 +43,7 @@ struct Arguments {
 
 /// A run that takes longer has hung, or its server is many times too slow: with time to begin, to
 /// type and to wait for what is late, others need less than half of it.
-const LONGEST: Duration = Duration::from_secs(90);
+const LONGEST: Duration = Duration::from_secs(75);
 
 #[tokio::main]
 async fn main() -> Result<()> {

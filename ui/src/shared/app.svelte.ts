@@ -134,11 +134,12 @@ export class App {
       await this.openLink(choice.profile, "profile");
       return;
     }
-    if (reachableNotes(this.library).length === 0) {
-      await this.backend.create({ kind: "note", parent: this.library.home, title: strings.welcome.noteTitle, text: strings.welcome.note });
-    }
+    const isFirst = reachableNotes(this.library).length === 0;
+    const { noteTitle: title, note: text } = strings.welcome;
+    const first = isFirst ? await this.backend.create({ kind: "note", parent: this.library.home, title, text }) : null;
     this.phase = { kind: "ready" };
-    await this.reopenLast();
+    // The list may not have heard of it yet.
+    await (first ? this.openNote(first) : this.reopenLast());
   }
 
   private receive(event: AppEvent): void {

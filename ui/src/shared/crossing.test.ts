@@ -160,6 +160,16 @@ describe("a title of ten thousand characters", () => {
   });
 });
 
+describe("the first run", () => {
+  test("ends with the first note open, although the answer overtook the list", async () => {
+    await start({ firstRun: true });
+    const changed = world.changed.bind(world);
+    world.changed = (change) => void setTimeout(() => changed(change), 30);
+    await app.welcome({ name: "Kim", colour: 2, server: null, profile: null });
+    expect(app.note?.view?.state.doc.toString()).toBe(strings.welcome.note);
+  });
+});
+
 describe("a link", () => {
   test("opens its note although the answer overtook the list", async () => {
     await start();
