@@ -79,12 +79,14 @@ pub(crate) use doubles::{Known, doubles};
 ///
 /// What it says there is what the file says, and what it follows is what the file's writer knew: that
 /// is how the same edit is known again when it comes from elsewhere. The actor must be a new one.
-/// Nothing is written when the version is not here, or it is no longer a note.
+/// Nothing is written when the version is not here, or it is no longer a note. What it does to the
+/// newest text goes to `log`.
 pub(crate) fn write_upon(
     document: &mut Document,
     made: &Made,
     actor: &ActorId,
     options: CommitOptions,
+    log: &mut PatchLog,
 ) -> Option<ChangeHash> {
     let mut older = document.fork_at(&made.base).ok()?;
     let note = Note::find(&older.view()).ok()?;
@@ -92,7 +94,7 @@ pub(crate) fn write_upon(
     NoteWriter::new(&mut tx, note).apply(&made.changes).ok()?;
     let hash = tx.commit(options)?;
     let change = older.change(&hash)?;
-    document.apply([change], &mut PatchLog::inactive()).ok()?;
+    document.apply([change], log).ok()?;
     Some(hash)
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rejoin_document::{
-    ActorId, ChangeHash, CommitOptions, CursorSide, Document, TextUnit, WriteError,
+    ActorId, ChangeHash, CommitOptions, CursorSide, Document, PatchLog, TextUnit, WriteError,
 };
 use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
 use rejoin_notes::editing::EditedText;
@@ -48,19 +48,21 @@ impl FileEdit<'_> {
     /// Commits the edit upon the version that the file was of, when that is not the newest; `false` when
     /// it is, or that cannot be done: then `changes` are to be written as any others are.
     ///
-    /// `actor` is the one who writes to the document; `options` are as for a change of theirs.
+    /// `actor` is the one who writes to the document; `options` are as for a change of theirs. What it
+    /// does to the newest text goes to `log`.
     pub fn commit_upon_older(
         &self,
         document: &mut Document,
         actor: &ActorId,
         options: CommitOptions,
+        log: &mut PatchLog,
     ) -> bool {
         let is_older = |made: &&Made| made.base != document.heads();
         let Some(made) = self.made.filter(is_older).filter(|_| document.draft_len() == 0) else {
             return false;
         };
         let actor = history::actor_beside(actor, Uuid::new_v4().into_bytes());
-        history::write_upon(document, made, &actor, options).is_some()
+        history::write_upon(document, made, &actor, options, log).is_some()
     }
 }
 
@@ -495,7 +497,8 @@ impl Notebook {
                 draft.keep();
                 return Ok(true);
             }
-            Ok::<_, NotebookError>(edit.commit_upon_older(document, &actor, options))
+            let log = &mut PatchLog::inactive();
+            Ok::<_, NotebookError>(edit.commit_upon_older(document, &actor, options, log))
         })??;
         if is_done {
             return Ok(());

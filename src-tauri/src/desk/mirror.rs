@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use rejoin_document::{Cursor, TextUnit};
+use rejoin_document::{Cursor, PatchLog, TextUnit};
 use rejoin_folder::disk::check_new;
 use rejoin_folder::export::{ExportFormat, ExportOptions, export};
 use rejoin_folder::import::{ImportOptions, import};
@@ -414,11 +414,15 @@ impl Desk {
             if edited.note().text(&document.view()) != before {
                 return Ok(false);
             }
-            if let Writing::Commit { actor, options } = &writing
-                && edit.commit_upon_older(document, actor, options.clone())
-            {
-                // The window hears of it as of a change from elsewhere.
-                return Ok(true);
+            if let Writing::Commit { actor, options } = &writing {
+                let before = document.heads().to_vec();
+                let mut log = PatchLog::active(TextUnit::Utf16);
+                if edit.commit_upon_older(document, actor, options.clone(), &mut log) {
+                    // Windows hear of it as of a change from elsewhere.
+                    let heads = document.heads().to_vec();
+                    edited.follow(document, &before, &heads, &log.take());
+                    return Ok(true);
+                }
             }
             edited.change(document, writing, None, edit.changes)?;
             Ok::<_, BackendError>(true)

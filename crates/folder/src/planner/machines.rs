@@ -116,7 +116,8 @@ impl Machine {
                 let message = Some(FROM_FILE.to_owned());
                 let options = CommitOptions { message, ..CommitOptions::default() };
                 let document = self.notes.get_mut(note).unwrap();
-                let change = history::write_upon(document, made, &actor, options);
+                let change =
+                    history::write_upon(document, made, &actor, options, &mut PatchLog::inactive());
                 upon = Some(Version { heads: vec![change.unwrap()], draft: 0 });
                 note
             }
