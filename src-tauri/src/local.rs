@@ -225,14 +225,7 @@ mod tests {
             token: token.map(str::to_owned),
             has_token: false,
         };
-        let listen = Listen {
-            enabled: false,
-            port: 0,
-            everywhere: false,
-            token: None,
-            has_token: false,
-            addresses: Vec::new(),
-        };
+        let listen = Listen::default();
         Network { offline: false, servers: vec![server], listen }
     }
 

@@ -248,7 +248,6 @@ fn storage_key(key: &StoredKey) -> StorageKey {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use std::{
         sync::atomic::{AtomicUsize, Ordering},

@@ -136,9 +136,7 @@ impl Listener {
     pub async fn accept(&mut self) -> Option<Connection> {
         self.accepted.recv().await
     }
-}
 
-impl Listener {
     /// Stops accepting. When this returns, the port can be taken again; connections live on.
     pub async fn close(mut self) {
         self.task.abort();

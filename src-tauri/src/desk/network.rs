@@ -288,14 +288,7 @@ mod tests {
             token: None,
             has_token: false,
         };
-        let listen = Listen {
-            enabled: true,
-            port: 0,
-            everywhere: true,
-            token: None,
-            has_token: false,
-            addresses: Vec::new(),
-        };
+        let listen = Listen { enabled: true, everywhere: true, ..Listen::default() };
         Network { offline: false, servers: vec![server], listen }
     }
 

@@ -320,14 +320,7 @@ fn text_told(told: &Heard<NoteEvent>) -> Option<String> {
 /// Has a desk listen, and gives what it is to be dialed as.
 async fn listening(desk: &Desk) -> Server {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let listen = Listen {
-        enabled: true,
-        port,
-        everywhere: false,
-        token: None,
-        has_token: false,
-        addresses: Vec::new(),
-    };
+    let listen = Listen { enabled: true, port, ..Listen::default() };
     desk.set_network(Network { offline: false, servers: Vec::new(), listen }).await.unwrap();
     Server {
         address: format!("ws://127.0.0.1:{port}"),
@@ -388,14 +381,7 @@ async fn a_note_that_was_opened_by_its_link_goes_only_where_it_came_from() {
     let (id, _, _) = opened(&hers, &session.library.home, "# Trip\nby train").await;
     let servers = vec![listening(&hers).await, listening(&other).await];
     let source = servers[0].address.clone();
-    let listen = Listen {
-        enabled: false,
-        port: 0,
-        everywhere: false,
-        token: None,
-        has_token: false,
-        addresses: Vec::new(),
-    };
+    let listen = Listen::default();
     his.set_network(Network { offline: false, servers, listen }).await.unwrap();
     let connected = || {
         events.lock().unwrap().iter().rev().find_map(|event| match event {
@@ -430,14 +416,7 @@ async fn a_note_that_was_opened_before_it_came_fills_its_window() {
     assert_eq!((empty.text.as_str(), empty.available), ("", false));
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let silent = Listen {
-        enabled: false,
-        port,
-        everywhere: false,
-        token: None,
-        has_token: false,
-        addresses: Vec::new(),
-    };
+    let silent = Listen { port, ..Listen::default() };
     let listen = Listen { enabled: true, ..silent.clone() };
     hers.set_network(Network { offline: false, servers: Vec::new(), listen }).await.unwrap();
     let server = Server {
@@ -480,14 +459,7 @@ async fn a_second_device_shows_the_profile_that_it_takes_over_without_a_restart(
     first.set_trashed(&gone, true).unwrap();
     let (own, _, _) = opened(&second, &former.library.home, "# Mine").await;
     let server = listening(&first).await;
-    let listen = Listen {
-        enabled: false,
-        port: 0,
-        everywhere: false,
-        token: None,
-        has_token: false,
-        addresses: Vec::new(),
-    };
+    let listen = Listen::default();
     let servers = vec![server.clone()];
     second.set_network(Network { offline: false, servers, listen }).await.unwrap();
     second.set_sharing(&former.library.home, vec![server.address]).unwrap();
@@ -526,14 +498,7 @@ async fn a_second_device_shows_the_profile_that_it_takes_over_without_a_restart(
 
 /// A desk that dials these and lets nobody in.
 fn dialing(servers: &[Server], offline: bool) -> Network {
-    let listen = Listen {
-        enabled: false,
-        port: 0,
-        everywhere: false,
-        token: None,
-        has_token: false,
-        addresses: Vec::new(),
-    };
+    let listen = Listen::default();
     Network { offline, servers: servers.to_vec(), listen }
 }
 
@@ -617,14 +582,7 @@ async fn a_port_that_is_taken_is_said_to_the_first_page() {
     let (first, _, _) = desk(folder.path()).await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let listen = Listen {
-        enabled: true,
-        port,
-        everywhere: false,
-        token: None,
-        has_token: false,
-        addresses: Vec::new(),
-    };
+    let listen = Listen { enabled: true, port, ..Listen::default() };
     let network = Network { offline: false, servers: Vec::new(), listen };
     assert!(first.set_network(network).await.is_err());
     assert!(first.end().await);

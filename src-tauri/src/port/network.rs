@@ -132,7 +132,7 @@ pub struct Server {
 }
 
 /// `everywhere`: any address of this computer, which needs a token; otherwise the loopback address.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Listen {
     /// Whether anybody may dial us.
