@@ -72,7 +72,7 @@ async fn main() -> Result<()> {
             }
             let running = run::run(kind, &rejoin, scenario, paper.as_ref());
             let result = match tokio::time::timeout(LONGEST, running).await {
-                Ok(result) => result.map_err(|error| format!("{error:#}")),
+                Ok(result) => result.map_err(|error| in_words(&error)),
                 Err(_) => Err(format!("gave up after {} seconds", LONGEST.as_secs())),
             };
             report.add(case, kind, &result);
@@ -81,7 +81,7 @@ async fn main() -> Result<()> {
     if is_chosen("idle") {
         for &kind in &kinds {
             let result = run::idle(kind, &rejoin, IDLE_CONNECTIONS).await;
-            report.add_idle(kind, &result.map_err(|error| format!("{error:#}")));
+            report.add_idle(kind, &result.map_err(|error| in_words(&error)));
         }
     }
     let page = report.finish();
@@ -89,4 +89,16 @@ async fn main() -> Result<()> {
         std::fs::write(&path, page).with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+/// An error with its causes, but for those that it names itself.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words += if words.is_empty() { "" } else { ": " };
+            words += &cause;
+        }
+    }
+    words
 }
