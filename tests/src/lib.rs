@@ -1,4 +1,4 @@
-//! What the tests across crates share: seeds, the data of real documents, random programs of
+//! What the tests across crates share: the data of real documents, random programs of
 //! edits that run on Automerge and on our engine in lock step, and their shrinking.
 //!
 //! Nothing here is part of the product; a test may give up with a panic.

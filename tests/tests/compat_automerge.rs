@@ -7,10 +7,11 @@
 //! program is shrunk before it is reported.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+use rejoin_seeds::fresh_seeds;
 use rejoin_tests::generate;
 use rejoin_tests::lockstep::{self, Outcome};
 use rejoin_tests::program::{Kinds, Program};
-use rejoin_tests::random::{generator, seeds};
+use rejoin_tests::random::generator;
 use rejoin_tests::shrink::shrink;
 
 const BASIC: Kinds =
@@ -57,7 +58,7 @@ fn check(test: &str, kinds: Kinds, runs: u64) {
     let wanted = std::env::var("FAILURES").map_or(1, |text| text.parse().unwrap());
     let mut failures = Vec::new();
     let (mut changes, mut operations, mut given_up, mut corrected) = (0, 0, 0, 0);
-    for seed in seeds(test, runs) {
+    for seed in fresh_seeds(runs) {
         let mut rng = generator(seed);
         let steps = 5 + (seed % 8) as usize * 8;
         let program = generate::program(&mut rng, kinds, steps);

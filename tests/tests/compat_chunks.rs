@@ -10,8 +10,9 @@ use rand::RngExt;
 use rejoin_document::{
     ActorId, Change, ChangeHash, CommitOptions, Document, LoadOptions, ObjId, PatchLog,
 };
+use rejoin_seeds::fresh_seeds;
 use rejoin_tests::program::{Kinds, Unit};
-use rejoin_tests::random::{generator, seeds};
+use rejoin_tests::random::generator;
 use rejoin_tests::tree::difference;
 use rejoin_tests::{generate, lockstep, reference, subject};
 
@@ -49,7 +50,7 @@ fn earlier(document: &Document, rng: &mut impl RngExt) -> Document {
 
 #[test]
 fn incremental_saves_go_both_ways() {
-    for seed in seeds("incremental_saves_go_both_ways", 100) {
+    for seed in fresh_seeds(100) {
         let Some(document) = random_document(seed) else { continue };
         let what = format!("SEED={seed}");
         let mut rng = generator(seed + 1);
@@ -73,7 +74,7 @@ fn incremental_saves_go_both_ways() {
 
 #[test]
 fn bundles_go_both_ways() {
-    for seed in seeds("bundles_go_both_ways", 100) {
+    for seed in fresh_seeds(100) {
         let Some(document) = random_document(seed) else { continue };
         let what = format!("SEED={seed}");
         let mut rng = generator(seed + 1);
@@ -176,7 +177,7 @@ fn the_author_of_an_actor_is_read_written_and_kept() {
 
 #[test]
 fn metadata_is_what_automerge_says_of_its_changes() {
-    for seed in seeds("metadata_is_what_automerge_says_of_its_changes", 50) {
+    for seed in fresh_seeds(50) {
         let Some(document) = random_document(seed) else { continue };
         let mut there = theirs(&document.save());
         let changes = there.get_changes(&[]);

@@ -15,7 +15,8 @@ use rejoin_document::{
     ActorId, Change, ChangeError, ChangeHash, CommitOptions, Document, LoadError, LoadErrorCause,
     LoadOptions, PatchLog, RefusedReason,
 };
-use rejoin_tests::random::{generator, seeds};
+use rejoin_seeds::fresh_seeds;
+use rejoin_tests::random::generator;
 use sha2::{Digest, Sha256};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
@@ -166,7 +167,7 @@ fn flipped_bits_do_no_harm() {
 fn changed_bodies_with_a_right_checksum_do_no_harm() {
     let target = Document::load(&sample().save(), LoadOptions::default()).unwrap();
     let chunks = good_chunks();
-    for seed in seeds("changed_bodies_with_a_right_checksum_do_no_harm", 3_000) {
+    for seed in fresh_seeds(3_000) {
         let mut rng = generator(seed);
         let (kind, body) = body(&chunks[rng.random_range(0..chunks.len())]);
         let body = mutated(&mut rng, body);
@@ -179,7 +180,7 @@ fn changed_bodies_with_a_right_checksum_do_no_harm() {
 #[test]
 fn random_bytes_are_refused() {
     let target = Document::new();
-    for seed in seeds("random_bytes_are_refused", 500) {
+    for seed in fresh_seeds(500) {
         let mut rng = generator(seed);
         let length = rng.random_range(1..200);
         let body: Vec<u8> = (0..length).map(|_| rng.random()).collect();

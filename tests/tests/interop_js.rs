@@ -13,8 +13,9 @@ use rejoin_document::{
     Change, Document, LoadOptions, ObjId, ObjType, PatchLog, ScalarValue, Span, TextUnit, Value,
     View,
 };
+use rejoin_seeds::fresh_seeds;
 use rejoin_tests::program::Kinds;
-use rejoin_tests::random::{generator, seeds};
+use rejoin_tests::random::generator;
 use rejoin_tests::{generate, lockstep};
 use serde_json::{Map, Value as Json, json};
 
@@ -54,7 +55,7 @@ fn script(arguments: &[&str]) {
 #[test]
 fn what_javascript_writes_reads_the_same_here() {
     let files = tempfile::tempdir().unwrap();
-    let seeds: Vec<u64> = seeds("what_javascript_writes_reads_the_same_here", PROGRAMS).collect();
+    let seeds: Vec<u64> = fresh_seeds(PROGRAMS).collect();
     let count = seeds.len().to_string();
     script(&["write", &seeds[0].to_string(), &count, files.path().to_str().unwrap()]);
     for (index, seed) in seeds.iter().enumerate() {
@@ -82,7 +83,7 @@ fn what_we_write_reads_the_same_in_javascript() {
     // JavaScript does not read values of unknown types.
     let kinds = Kinds { ragged: false, unknown: false, ..Kinds::ALL };
     let mut written = Vec::new();
-    for seed in seeds("what_we_write_reads_the_same_in_javascript", PROGRAMS) {
+    for seed in fresh_seeds(PROGRAMS) {
         let mut rng = generator(seed);
         let program = generate::program(&mut rng, kinds, 5 + (seed % 4) as usize * 8);
         // A program on which Automerge in Rust panics has no document to show.

@@ -137,12 +137,11 @@ fn what_others_add_meanwhile_stays_where_the_object_is_the_same() {
     assert_eq!(merged.keyed[1].text.as_str(), "two!");
 }
 
-struct Random(u64);
+struct Random(rejoin_seeds::Random);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % n.max(1)
+    fn below(&mut self, end: usize) -> usize {
+        self.0.below(end)
     }
 
     fn text(&mut self) -> Text {
@@ -240,16 +239,10 @@ impl Random {
     }
 }
 
-fn environment(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
-}
-
 #[test]
 fn what_was_written_is_read_after_any_change() {
-    let first = environment("SEED", 1);
-    for seed in first..first + environment("ITERATIONS", 100) {
-        println!("SEED={seed}");
-        let mut random = Random(seed);
+    for seed in rejoin_seeds::seeds(100) {
+        let mut random = Random(rejoin_seeds::Random::new(seed));
         let mut documents = [Document::new(), Document::new()];
         for (actor, document) in (1..).zip(&mut documents) {
             write(document, actor, &Board::default());

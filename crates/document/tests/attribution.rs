@@ -9,6 +9,7 @@ use rejoin_document::{
     ActorId, ChangeHash, CommitOptions, Document, Expand, ObjId, ObjType, PatchLog, ScalarValue,
     TextUnit, Value,
 };
+use rejoin_seeds::{Random, seeds};
 
 const UNIT: TextUnit = TextUnit::Utf16;
 
@@ -63,15 +64,6 @@ fn a_draft_has_no_writer_yet() {
     write.put(text, (0, UNIT), "Q").unwrap();
     write.keep();
     assert_eq!(actors(&document, text), [(0..2, None), (2..4, Some(actor(1)))]);
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % n.max(1)
-    }
 }
 
 /// What is never written twice, so that what shows tells who wrote it.
@@ -178,16 +170,10 @@ fn edit(
     }
 }
 
-fn environment(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
-}
-
 #[test]
 fn every_part_is_attributed_to_the_change_that_wrote_it() {
-    let first = environment("SEED", 1);
-    for seed in first..first + environment("ITERATIONS", 60) {
-        println!("SEED={seed}");
-        let mut random = Random(seed);
+    for seed in seeds(60) {
+        let mut random = Random::new(seed);
         let mut writers = Writers::default();
         let (document, text) = document_with_text("");
         let mut sides = [document.fork(), document.fork(), document];

@@ -8,6 +8,7 @@ use rejoin_document::{
     ActorId, CommitOptions, Document, LoadOptions, NestedValue, ObjId, ObjType, PatchLog, TextUnit,
     Transaction, WriteError,
 };
+use rejoin_seeds::seeds;
 
 const UNIT: TextUnit = TextUnit::CodePoint;
 
@@ -168,14 +169,7 @@ fn write_anything(random: &mut ChaCha8Rng, transaction: &mut Transaction<'_>) {
 
 #[test]
 fn whatever_is_made_meanwhile_a_draft_is_taken_back_whole() {
-    let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let count = std::env::var("ITERATIONS").ok().and_then(|count| count.parse().ok());
-    let seeds = match first {
-        Some(seed) => seed..seed + 1,
-        None => 0..count.unwrap_or(400),
-    };
-    for seed in seeds {
-        println!("SEED={seed}");
+    for seed in seeds(400) {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut doc = Document::new();
         let mut other = doc.fork();

@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rejoin_seeds::seeds;
 
 #[path = "../../../fuzz/src/changes.rs"]
 pub mod changes;
@@ -44,11 +45,7 @@ fn cursors_hold_all_checks() {
 
 #[test]
 fn random_changes_of_anybody_hold_all_checks() {
-    let variable = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let count = variable("ITERATIONS").unwrap_or(300);
-    let seeds = variable("SEED").map_or(0..count, |seed| seed..seed + 1);
-    for seed in seeds {
-        eprintln!("SEED={seed}");
+    for seed in seeds(300) {
         let mut script = vec![0; 800];
         ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut script);
         changes::check(&script);

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rejoin_document::{
     ActorId, CommitOptions, Document, LoadOptions, ObjId, ObjType, PatchLog, TextUnit,
 };
+use rejoin_seeds::seeds;
 
 /// Single characters of each width, and strings of the same numbers of bytes.
 const VALUES: [&str; 9] = ["a", "b", "é", "ab", "漢", "abc", "éa", "🙂", "abcd"];
@@ -33,12 +34,7 @@ fn edit(doc: &mut Document, actor: u8, object: ObjId, random: &mut ChaCha8Rng) {
 
 #[test]
 fn characters_and_what_looks_like_them_are_told_apart() {
-    let variable =
-        |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let first = variable("SEED").unwrap_or(0);
-    let count = variable("ITERATIONS").unwrap_or(300);
-    for seed in first..first + count {
-        println!("SEED={seed}");
+    for seed in seeds(300) {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut doc = Document::new();
         let mut transaction = doc.transaction(&ActorId::new(&[1]));

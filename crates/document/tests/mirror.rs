@@ -9,6 +9,7 @@ use rejoin_document::{
     ActorId, ChangeHash, CommitOptions, Document, Expand, ObjId, ObjType, Patch, PatchAction,
     PatchLog, PathKey, ScalarValue, TextUnit, Value, View,
 };
+use rejoin_seeds::{Random, seeds};
 
 const UNIT: TextUnit = TextUnit::Utf16;
 
@@ -197,19 +198,6 @@ fn increment(value: &mut Value, by: i64) {
     }
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % n.max(1)
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-}
-
 struct Side {
     doc: Document,
     actor: ActorId,
@@ -299,16 +287,10 @@ impl Side {
     }
 }
 
-fn environment(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
-}
-
 #[test]
 fn a_mirror_follows_transactions_merges_and_differences() {
-    let first = environment("SEED", 1);
-    for seed in first..first + environment("ITERATIONS", 150) {
-        println!("SEED={seed}");
-        let mut random = Random(seed);
+    for seed in seeds(150) {
+        let mut random = Random::new(seed);
         let mut doc = Document::new();
         let mut base = doc.transaction(&ActorId::new(&[0]));
         let map = base.put_object(ObjId::ROOT, "map", ObjType::Map).unwrap();

@@ -6,17 +6,9 @@
 use rejoin_document::{
     ActorId, CommitOptions, Document, LoadOptions, ObjId, ObjType, PatchLog, ScalarValue, TextUnit,
 };
+use rejoin_seeds::Random;
 
 const UNIT: TextUnit = TextUnit::CodePoint;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % n.max(1)
-    }
-}
 
 fn edit(doc: &mut Document, actor: u8, text: ObjId, random: &mut Random) {
     let len = doc.view().length(text, UNIT).unwrap();
@@ -35,7 +27,7 @@ fn edit(doc: &mut Document, actor: u8, text: ObjId, random: &mut Random) {
 
 /// A document of several actors, rows of commits, branches and empty changes.
 fn document(seed: u64) -> (Document, ObjId) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut doc = Document::new();
     let mut transaction = doc.transaction(&ActorId::new(&[0]));
     let text = transaction.put_object(ObjId::ROOT, "content", ObjType::Text).unwrap();
@@ -88,7 +80,7 @@ fn a_trusted_load_is_the_verified_one() {
 fn editing_and_merging_go_on_where_the_hashes_are_not_computed() {
     for seed in 1..200 {
         println!("SEED={seed}");
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (mut plain, text) = document(seed);
         let name = plain.view().object_text(text).unwrap();
         let bytes = plain.save();
@@ -98,8 +90,8 @@ fn editing_and_merging_go_on_where_the_hashes_are_not_computed() {
         edit(&mut remote, 9, text, &mut random);
         // The actor of before goes on in both alike, for the test's sake.
         let actor = if random.below(2) == 0 { 1 } else { 8 };
-        edit(&mut plain, actor, text, &mut Random(seed));
-        edit(&mut trusted, actor, there, &mut Random(seed));
+        edit(&mut plain, actor, text, &mut Random::new(seed));
+        edit(&mut trusted, actor, there, &mut Random::new(seed));
         assert_eq!(trusted.heads(), plain.heads());
         plain.merge(&remote, &mut PatchLog::inactive()).unwrap();
         trusted.merge(&remote, &mut PatchLog::inactive()).unwrap();

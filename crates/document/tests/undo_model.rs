@@ -11,16 +11,9 @@ use rejoin_document::{
     ActorId, CommitOptions, Document, Expand, ObjId, ObjType, PatchLog, ScalarValue, TextUnit,
     Transaction, UndoGrouping, UndoHistory, UndoInto, Value, View,
 };
+use rejoin_seeds::seeds;
 
 const UNIT: TextUnit = TextUnit::Utf16;
-
-fn seeds(iterations: u64) -> std::ops::Range<u64> {
-    let variable = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let first = variable("SEED");
-    let count = variable("ITERATIONS").unwrap_or(if first.is_some() { 1 } else { iterations });
-    let first = first.unwrap_or(1);
-    first..first + count
-}
 
 /// Edits with no longer pause between them, however many they are.
 fn within(pause: u64) -> UndoGrouping {

@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rejoin_document::{ActorId, CommitOptions, Document, PatchLog, TextUnit};
 use rejoin_notes::change_set::{ChangeSet, Order, utf16_len};
 use rejoin_notes::editing::{EditSession, EditedText, Pushed, Version, WindowId};
 use rejoin_notes::note::{Note, NoteWriter};
+use rejoin_seeds::fresh_seeds;
 
 const WINDOW: WindowId = WindowId(1);
 
@@ -153,10 +154,7 @@ fn text(rng: &mut ChaCha8Rng) -> String {
 
 #[test]
 fn a_window_and_its_document_agree() {
-    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let first = number("SEED").unwrap_or_else(|| rand::rng().next_u64() >> 16);
-    for seed in first..first + number("ITERATIONS").unwrap_or(200) {
-        println!("SEED={seed}");
+    for seed in fresh_seeds(200) {
         run(seed);
     }
 }

@@ -29,7 +29,7 @@ fn columns_encode_as_the_model_and_decode_again() {
     each_seed(500, |random| {
         let mut values = Vec::new();
         for _ in 0..random.below(10) {
-            let value = random.chance(2);
+            let value = random.below(2) > 0;
             values.extend(std::iter::repeat_n(value, random.below(200)));
         }
         let expected = model(&values);

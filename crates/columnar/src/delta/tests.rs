@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::leb128;
-use crate::test_support::{Random, each_seed, random_bytes};
+use crate::test_support::{Random, each_seed, integer, random_bytes};
 
 fn random_values(random: &mut Random, range: DeltaRange) -> Vec<Option<i64>> {
     let value = |random: &mut Random| match range {
-        DeltaRange::U32 => (random.integer() & u64::from(u32::MAX)) as i64,
-        DeltaRange::I64 => random.integer() as i64,
+        DeltaRange::U32 => (integer(random) & u64::from(u32::MAX)) as i64,
+        DeltaRange::I64 => integer(random) as i64,
     };
     let mut values = Vec::new();
     for _ in 0..random.below(10) {
@@ -41,7 +41,7 @@ fn model(values: &[Option<i64>]) -> Vec<u8> {
 fn columns_encode_as_the_model_and_decode_again() {
     let mut reused = DeltaEncoder::new();
     each_seed(500, |random| {
-        let range = if random.chance(2) { DeltaRange::U32 } else { DeltaRange::I64 };
+        let range = if random.below(2) > 0 { DeltaRange::U32 } else { DeltaRange::I64 };
         let values = random_values(random, range);
         let expected = model(&values);
         values.iter().for_each(|&value| reused.append(value));

@@ -1,7 +1,7 @@
 //! Run-length encoding against a plain model.
 
 use super::*;
-use crate::test_support::{Random, each_seed, random_bytes};
+use crate::test_support::{Random, each_seed, integer, random_bytes};
 
 type Values = Vec<Option<u64>>;
 
@@ -40,13 +40,13 @@ fn model<T: PartialEq>(values: &[Option<T>], write: impl Fn(&T, &mut Vec<u8>)) -
 fn random_values(random: &mut Random) -> Values {
     let mut values = Vec::new();
     for _ in 0..random.below(12) {
-        let value = random.chance(4).then(|| random.integer());
+        let value = (random.below(4) > 0).then(|| integer(random));
         let count = match random.below(6) {
             0..4 => 1,
             4 => random.below(4),
             _ => random.below(200),
         };
-        if random.chance(6) {
+        if random.below(6) > 0 {
             values.extend((0..random.below(150)).map(|i| Some(i as u64)));
         }
         values.extend(std::iter::repeat_n(value, count));

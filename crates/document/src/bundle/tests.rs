@@ -10,6 +10,7 @@ use crate::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rejoin_seeds::seeds;
 use smallvec::smallvec;
 
 const ACTORS: [&[u8]; 3] = [b"mm", b"a", b"zzz"];
@@ -112,11 +113,7 @@ fn write(changes: &[Change]) -> Vec<u8> {
 }
 
 fn each_seed(iterations: u64, mut check: impl FnMut(&mut ChaCha8Rng)) {
-    let variable = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let count = variable("ITERATIONS").unwrap_or(iterations);
-    let seeds = variable("SEED").map_or(0..count, |seed| seed..seed + 1);
-    for seed in seeds {
-        eprintln!("SEED={seed}");
+    for seed in seeds(iterations) {
         check(&mut ChaCha8Rng::seed_from_u64(seed));
     }
 }

@@ -9,6 +9,7 @@ use crate::{
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rejoin_columnar::leb128;
+use rejoin_seeds::seeds;
 
 fn header(start_op: u32) -> ChangeHeader<'static> {
     ChangeHeader { deps: &[], actor: 0, seq: 1, start_op, time: 0, message: None, extra: &[] }
@@ -207,11 +208,7 @@ fn random_runs(random: &mut ChaCha8Rng, text: &mut String) -> Vec<(usize, OpRun<
 }
 
 fn each_seed(iterations: u64, mut check: impl FnMut(&mut ChaCha8Rng)) {
-    let variable = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let count = variable("ITERATIONS").unwrap_or(iterations);
-    let seeds = variable("SEED").map_or(0..count, |seed| seed..seed + 1);
-    for seed in seeds {
-        eprintln!("SEED={seed}");
+    for seed in seeds(iterations) {
         check(&mut ChaCha8Rng::seed_from_u64(seed));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::op_id::OpId;
+use rejoin_seeds::{Random, seeds};
 
 /// One element of the model: id, character, and what deleted it.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,15 +10,6 @@ struct Element {
     id: OpId,
     character: char,
     deleted_by: Vec<OpId>,
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % n.max(1)
-    }
 }
 
 struct World {
@@ -156,16 +148,10 @@ impl World {
     }
 }
 
-fn environment(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
-}
-
 #[test]
 fn agree_with_a_plain_list() {
-    let first = environment("SEED", 1);
-    for seed in first..first + environment("ITERATIONS", 60) {
-        println!("SEED={seed}");
-        let mut random = Random(seed);
+    for seed in seeds(60) {
+        let mut random = Random::new(seed);
         let mut world = World::new();
         for _ in 0..80 {
             let len = world.model.len();
@@ -201,7 +187,7 @@ fn agree_with_a_plain_list() {
 #[test]
 fn filling_makes_the_tree_that_inserting_makes() {
     let mut world = World::new();
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     for _ in 0..60 {
         let at = random.below(world.model.len() + 1);
         world.insert(at, 0, "ab");

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rejoin_seeds::fresh_seeds;
 
 use super::*;
 use crate::change_set::Order;
@@ -465,11 +466,7 @@ impl World {
 
 #[test]
 fn windows_and_document_agree_in_any_interleaving() {
-    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let iterations = number("ITERATIONS").unwrap_or(400);
-    let first = number("SEED").unwrap_or_else(|| rand::rng().next_u64() >> 16);
-    for seed in first..first + iterations {
-        println!("SEED={seed}");
+    for seed in fresh_seeds(400) {
         let mut world = World::new(seed);
         for _ in 0..150 {
             world.step();

@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("rejoin-simulator", &["rejoin-document", "rejoin-notes", "rejoin-storage", "rejoin-sync"]),
+    ("rejoin-seeds", &[]),
     ("xtask", &[]),
 ];
 
