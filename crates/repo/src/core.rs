@@ -157,7 +157,7 @@ impl State {
             let mut transaction = document.transaction(&actor);
             transaction.set_log(PatchLog::active(options.text_unit));
             let result = write(&mut transaction)?;
-            patches.extend(transaction.take_patches());
+            *patches = Some(transaction.take_patches());
             transaction.commit(CommitOptions {
                 message: message.map(str::to_owned),
                 time: (now.unix_ms / 1000) as i64,

@@ -85,8 +85,8 @@ impl DocumentHandle {
     }
 
     /// Changes the document in any way: transactions, drafts, undo. What is committed is saved
-    /// within 100 ms, and published as the mode says. Listeners hear of commits without patches;
-    /// [`DocumentHandle::change`] tells them more.
+    /// within 100 ms, and published as the mode says. Listeners hear of commits without patches, and
+    /// have to look at the document; [`DocumentHandle::change`] tells them more.
     ///
     /// # Errors
     ///

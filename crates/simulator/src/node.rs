@@ -341,12 +341,12 @@ impl World {
                     let mut tx = doc.draft_transaction();
                     tx.set_log(log);
                     tx.splice_text(text, at, deleted, &words, TextUnit::Utf16).ok()?;
-                    patches.extend(tx.keep());
+                    *patches = Some(tx.keep());
                 } else {
                     let mut tx = doc.transaction(&actor);
                     tx.set_log(log);
                     tx.splice_text(text, at, deleted, &words, TextUnit::Utf16).ok()?;
-                    patches.extend(tx.take_patches());
+                    *patches = Some(tx.take_patches());
                     tx.commit(CommitOptions::default())?;
                 }
                 Some(())
@@ -369,8 +369,11 @@ impl World {
         let Some(node) = self.nodes.get_mut(index) else { return };
         let actor = node.actor(document, fresh);
         self.act(index, |hub, now| {
-            let _ = hub
-                .edit(document, now, |doc, _| doc.commit_draft(&actor, CommitOptions::default()));
+            let _ = hub.edit(document, now, |doc, patches| {
+                // What a draft shows, its commit shows too.
+                *patches = Some(Vec::new());
+                doc.commit_draft(&actor, CommitOptions::default())
+            });
             hub.publish(document);
         });
     }
@@ -440,7 +443,7 @@ impl World {
             }
             DocumentEvent::Changed { patches, before, heads, .. } => {
                 let Some(node) = self.alive(process) else { return };
-                if let Some(screen) = node.screens.get_mut(document)
+                if let (Some(screen), Some(patches)) = (node.screens.get_mut(document), patches)
                     && screen.heads == before
                 {
                     screen.follow(&patches);

@@ -130,8 +130,9 @@ pub enum DocumentEvent {
     Changed {
         /// Who caused it.
         origin: Origin,
-        /// The change in terms of what it looks like; empty when its writer collected none.
-        patches: Vec<Patch>,
+        /// The change in terms of what it looks like; none when nobody collected it: then only the
+        /// document itself tells.
+        patches: Option<Vec<Patch>>,
         /// The heads before.
         before: Vec<ChangeHash>,
         /// The heads after.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use rejoin_document::{ActorId, ChangeHash, CommitOptions, Document, Patch, Transaction};
+use rejoin_document::{ActorId, ChangeHash, CommitOptions, Document, Patch, TextUnit, Transaction};
 use rejoin_notes::change_set::{ChangeSet, Side};
 use rejoin_notes::editing::{
     EditSession, EditedText, PushError, Pushed, RemoteBatch, Selection, Version, WindowId,
@@ -100,20 +100,25 @@ impl EditedNote {
         self.versions.get(&window).copied()
     }
 
-    /// Takes in what was told of a change. What was followed before costs nothing.
+    /// Takes in what was told of a change: its patches, all of them or none. What was followed before
+    /// costs nothing.
+    ///
+    /// Where patches are missing, or lead to another text than the document's, the text itself is
+    /// taken: what the windows show does not depend on how carefully a change was told.
     pub(crate) fn follow(
         &mut self,
         document: &Document,
         before: &[ChangeHash],
         after: &[ChangeHash],
-        patches: &[Patch],
+        patches: Option<&[Patch]>,
     ) {
         if self.heads == after || self.heads == document.heads() {
             return;
         }
-        let told = (before == self.heads)
-            .then(|| self.note.changes(patches, self.session.length()).ok())
-            .flatten();
+        let told = patches
+            .filter(|_| before == self.heads)
+            .and_then(|patches| self.note.changes(patches, self.session.length()).ok())
+            .filter(|changes| after != document.heads() || self.fits(document, changes));
         match told {
             Some(changes) if self.session.remote(&changes).is_ok() => {
                 self.move_carets(&changes);
@@ -121,6 +126,12 @@ impl EditedNote {
             }
             _ => self.catch_up(document),
         }
+    }
+
+    /// Whether changes lead to a text as long as the document's.
+    fn fits(&self, document: &Document, changes: &ChangeSet) -> bool {
+        let length = document.view().length(self.note.content, TextUnit::Utf16);
+        length.is_ok_and(|length| length == changes.len_after())
     }
 
     /// Takes a window's edit into the document.
@@ -272,7 +283,7 @@ fn write<T, E>(
 
 #[cfg(test)]
 mod tests {
-    use rejoin_document::{PatchLog, TextUnit};
+    use rejoin_document::PatchLog;
     use rejoin_notes::change_set::Section;
 
     use super::*;
@@ -324,8 +335,8 @@ mod tests {
         mine.merge(&theirs, &mut log).unwrap();
         let after = mine.heads().to_vec();
         let patches = log.take();
-        edited.follow(&mine, &before, &after, &patches);
-        edited.follow(&mine, &before, &after, &patches);
+        edited.follow(&mine, &before, &after, Some(&patches));
+        edited.follow(&mine, &before, &after, Some(&patches));
         let batch = edited.flush(WINDOW, 0).unwrap();
         assert_eq!(batch.version, version.next());
         assert_eq!(batch.changes.apply("hello").unwrap(), "> hello");
@@ -344,6 +355,29 @@ mod tests {
         edited.open(&mine, WindowId(1));
         let batch = edited.flush(WINDOW, 0).unwrap();
         assert_eq!(batch.changes.apply("hello").unwrap(), "> hello");
+    }
+
+    #[track_caller]
+    fn check_that_a_change_shows_that_was_told_with(patches: Option<&[Patch]>) {
+        let mut mine = document("hello");
+        let mut edited = EditedNote::find(&mine).unwrap();
+        edited.open(&mine, WINDOW);
+        let before = mine.heads().to_vec();
+        let mut other = EditedNote::find(&mine).unwrap();
+        other.change(&mut mine, commit("b"), None, &insertion("hello", 0, "> ")).unwrap();
+        edited.follow(&mine, &before, mine.heads(), patches);
+        let batch = edited.flush(WINDOW, 0).unwrap();
+        assert_eq!(batch.changes.apply("hello").unwrap(), "> hello");
+    }
+
+    #[test]
+    fn a_change_that_was_told_without_patches_shows() {
+        check_that_a_change_shows_that_was_told_with(None);
+    }
+
+    #[test]
+    fn a_change_whose_patches_say_nothing_of_the_text_shows() {
+        check_that_a_change_shows_that_was_told_with(Some(&[]));
     }
 
     #[test]

@@ -420,7 +420,7 @@ impl Desk {
                 if edit.commit_upon_older(document, actor, options.clone(), &mut log) {
                     // Windows hear of it as of a change from elsewhere.
                     let heads = document.heads().to_vec();
-                    edited.follow(document, &before, &heads, &log.take());
+                    edited.follow(document, &before, &heads, Some(&log.take()));
                     return Ok(true);
                 }
             }

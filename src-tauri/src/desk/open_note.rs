@@ -50,7 +50,7 @@ impl OpenNote {
             match event {
                 DocumentEvent::Changed { origin, patches, before, heads } => {
                     if let Some(edited) = &mut self.edited {
-                        edited.follow(document, &before, &heads, &patches);
+                        edited.follow(document, &before, &heads, patches.as_deref());
                     }
                     if let Origin::Remote(peer) = origin {
                         self.origin = (RemoteOrigin::Peer, Some(peer.as_str().to_owned()));

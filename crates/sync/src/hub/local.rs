@@ -39,7 +39,7 @@ impl Hub {
             let before = slot.document.heads().to_vec();
             // What does not fit together stays out; the document is as it was.
             let merged = slot.document.merge(&content, &mut slot.log);
-            let patches = slot.log.take();
+            let patches = slot.take_patches();
             if merged.is_ok_and(|new| !new.is_empty()) {
                 self.changed(document, before, patches, Origin::Local, now);
             }
@@ -130,8 +130,8 @@ impl Hub {
 
     /// Changes a document. What the closure commits is saved, and published as the mode says.
     ///
-    /// What happened to a draft is saved as well. The closure may add the patches of what it
-    /// commits, so that those who listen hear of it in terms of what it looks like.
+    /// What happened to a draft is saved as well. The closure may give the patches of what it
+    /// commits, all of them, so that those who listen hear of it in terms of what it looks like.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl Hub {
         &mut self,
         document: &DocumentId,
         now: Now,
-        edit: impl FnOnce(&mut Document, &mut Vec<Patch>) -> R,
+        edit: impl FnOnce(&mut Document, &mut Option<Vec<Patch>>) -> R,
     ) -> Result<R, EditError> {
         let Some(slot) = self.slots.get_mut(document) else {
             return Err(UnknownDocument(document.clone()).into());
@@ -150,7 +150,7 @@ impl Hub {
         }
         let before = slot.document.heads().to_vec();
         let had_draft = slot.document.draft_len() > 0;
-        let mut patches = Vec::new();
+        let mut patches = None;
         let result = edit(&mut slot.document, &mut patches);
         if had_draft || slot.document.draft_len() > 0 {
             slot.draft_version += 1;
@@ -162,7 +162,7 @@ impl Hub {
             let decision = slot.publisher.edited(now.elapsed, others);
             self.decided(document, decision);
             self.changed(document, before, patches, Origin::Local, now);
-        } else if !patches.is_empty() {
+        } else if patches.as_ref().is_some_and(|patches| !patches.is_empty()) {
             // A draft has no heads, and is seen all the same.
             let heads = before.clone();
             let origin = Origin::Local;

@@ -233,7 +233,7 @@ impl Hub {
         self.sync_state_changed(document, now);
         self.count_changes(document, id, Direction::Received, new_changes);
         if changed {
-            let patches = self.take_patches(document);
+            let patches = self.slots.get_mut(document).and_then(Slot::take_patches);
             self.changed(document, before, patches, Origin::Remote(peer.peer.clone()), now);
         }
         self.status_changed.insert(document.clone());
@@ -258,16 +258,12 @@ impl Hub {
         self.effects.push(Effect::Warn { address, document, reason });
     }
 
-    pub(super) fn take_patches(&mut self, document: &DocumentId) -> Vec<Patch> {
-        self.slots.get_mut(document).map(|slot| slot.log.take()).unwrap_or_default()
-    }
-
     /// The heads of a document have moved: everybody who should know learns of it.
     pub(super) fn changed(
         &mut self,
         document: &DocumentId,
         before: Vec<ChangeHash>,
-        patches: Vec<Patch>,
+        patches: Option<Vec<Patch>>,
         origin: Origin,
         now: Now,
     ) {

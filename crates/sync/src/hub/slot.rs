@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rejoin_document::{ChangeHash, Document, PatchLog};
+use rejoin_document::{ChangeHash, Document, Patch, PatchLog};
 
 use super::traffic::DocumentTraffic;
 use crate::{
@@ -220,6 +220,11 @@ impl Slot {
             last_used: now,
             traffic: DocumentTraffic::default(),
         }
+    }
+
+    /// What changed since the last call; none while nobody watches.
+    pub(super) fn take_patches(&mut self) -> Option<Vec<Patch>> {
+        self.log.is_active().then(|| self.log.take())
     }
 
     /// The heads as far as they are known without reading the disk.

@@ -96,8 +96,23 @@ fn a_change_from_afar_is_told_in_patches() {
         _ => None,
     });
     let (patches, before, heads) = changed.unwrap();
-    assert_eq!(patches.len(), 1, "{patches:#?}");
+    assert_eq!(patches.as_ref().map(Vec::len), Some(1), "{patches:#?}");
     assert_ne!(before, heads);
+}
+
+#[test]
+fn an_edit_that_collects_no_patches_is_not_told_as_one_that_shows_nothing() {
+    let mut net = Net::new();
+    let machine = net.add(options("only"), ShareAll);
+    net.create(machine, &id(1), "a");
+    net.open(machine, &id(1));
+    net.machines[machine].told.clear();
+    net.type_into(machine, &id(1), "b");
+    let told = net.machines[machine].told.iter().find_map(|event| match event {
+        DocumentEvent::Changed { patches, .. } => Some(patches.is_some()),
+        _ => None,
+    });
+    assert_eq!(told, Some(false));
 }
 
 #[test]
