@@ -1,9 +1,10 @@
-import { ChangeSet, MapMode, type Text } from "@codemirror/state";
+import { ChangeSet, MapMode, Text } from "@codemirror/state";
 import { describe, expect, test } from "vitest";
+import type { Backend } from "../backend/backend";
 import { MemoryDocument } from "../backend/memory-document";
-import { compositionHold } from "./collab";
+import { compositionHold, gatherTime, gatherTimeTyping, NoteSession } from "./collab";
 import { peerCarets } from "./peers";
-import { Random, Schedule, settle, SimulatedWindow, type SimulatedWindowOptions } from "./simulation";
+import { BareSurface, frameTime, Random, Schedule, settle, SimulatedWindow, type SimulatedWindowOptions } from "./simulation";
 
 const iterations = Number(process.env["ITERATIONS"] ?? 150);
 const firstSeed = Number(process.env["SEED"] ?? 1);
@@ -302,6 +303,78 @@ describe("an input method", () => {
     expect(ana.surface.text).toBe("");
     await until(all, compositionHold + 500);
     expect(ana.surface.text).toBe("from ben");
+  });
+});
+
+describe("while the person types", () => {
+  /** A session whose backend takes every push, and has something of others to tell after it. */
+  function writing() {
+    const schedule = new Schedule();
+    const surface = new BareSurface(Text.empty);
+    const asked: { at: number; what: string; version: number | null }[] = [];
+    const ask = (what: string, version: number | null) => asked.push({ at: schedule.now, what, version });
+    const tell = (version: number) => {
+      const length = session.textAtVersion.length;
+      session.receive({ kind: "remote", version, changes: [length, [0, "b"]], origin: "peer", peer: "ben" });
+    };
+    const commands: Partial<Backend> = {
+      push: async (_note, request) => {
+        ask("push", request.confirms);
+        return { kind: "accepted", version: request.version + 1, effective: null };
+      },
+      confirm: async (_note, version) => void ask("confirm", version),
+      setPresence: async () => undefined,
+    };
+    const session = new NoteSession({
+      backend: commands as Backend,
+      note: "note",
+      version: 1,
+      text: surface.state.doc,
+      timers: schedule,
+      reopen: () => Promise.reject(new Error("not opened anew")),
+    });
+    surface.session = session;
+    session.attach(surface);
+    const press = async (key: string) => {
+      surface.dispatch({ changes: { from: 0, insert: key }, selection: { anchor: 1 } });
+      await settle();
+    };
+    const until = async (time: number) => {
+      schedule.after(time - schedule.now, () => undefined);
+      while (schedule.now < time) await schedule.step();
+    };
+    return { surface, session, asked, tell, press, until };
+  }
+
+  test("what others write waits for the frame that shows the key", async () => {
+    const { surface, session, asked, tell, press, until } = writing();
+    await press("k");
+    expect(asked, "the key does not wait").toEqual([{ at: 0, what: "push", version: null }]);
+    await until(2);
+    tell(session.version + 1);
+    expect(surface.text).toBe("k");
+    await until(frameTime - 1);
+    // What is typed meanwhile does not put it off.
+    await press("l");
+    expect(surface.text).toBe("lk");
+    await until(frameTime);
+    expect(surface.text).toBe("lkb");
+  });
+
+  test("more of it is asked for with the next key, and a while after the last", async () => {
+    const { session, asked, tell, press, until } = writing();
+    for (let key = 0; key < 5; key += 1) {
+      await until(key * 70);
+      await press("k");
+      tell(session.version + 1);
+    }
+    await until(1000);
+    expect(asked.filter(({ what }) => what === "push").map(({ version }) => version)).toEqual([null, 3, 5, 7, 9]);
+    const confirmed = asked.filter(({ what }) => what === "confirm");
+    expect(confirmed).toEqual([{ at: 4 * 70 + frameTime + gatherTimeTyping, what: "confirm", version: 11 }]);
+    tell(session.version + 1);
+    await until(2000);
+    expect(asked.at(-1), "somebody who reads waits less").toEqual({ at: 1000 + gatherTime, what: "confirm", version: 12 });
   });
 });
 

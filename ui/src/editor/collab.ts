@@ -43,8 +43,11 @@ export type RemoteSource =
   | { kind: "correction" }
   | { kind: "reset" };
 
+/** What runs later; each gives what calls it off. */
 export interface Timers {
   after(milliseconds: number, run: () => void): () => void;
+  /** When the page has next been drawn, or would have been if it were in sight. */
+  afterFrame(run: () => void): () => void;
 }
 
 export interface NoteSessionOptions {
@@ -64,7 +67,13 @@ export interface NoteSessionOptions {
 }
 
 /** Milliseconds for which others' changes gather before the window asks for more of them. */
-export const gatherTime = 30;
+export const gatherTime = 40;
+
+/**
+ * The same while the person types: the next push asks for more, and what it brings is shown between two
+ * keys. Somebody who has not typed for so long is reading.
+ */
+export const gatherTimeTyping = 100;
 
 /** While an input method composes, others' changes wait at most this long (milliseconds). */
 export const compositionHold = 10_000;
@@ -77,11 +86,28 @@ type PresenceEvent = Extract<NoteEvent, { kind: "presence" }>;
 const recentLimit = 128;
 const firstRetry = 100;
 const longestRetry = 5_000;
+/** A page that is out of sight draws no frames. */
+const longestFrame = 100;
 
 const realTimers: Timers = {
   after(milliseconds, run) {
     const id = setTimeout(run, milliseconds);
     return () => clearTimeout(id);
+  },
+  afterFrame(run) {
+    const cancel = () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(drawn);
+      clearTimeout(late);
+    };
+    const once = () => {
+      cancel();
+      run();
+    };
+    let drawn: ReturnType<typeof setTimeout> | undefined;
+    const frame = requestAnimationFrame(() => (drawn = setTimeout(once, 0)));
+    const late = setTimeout(once, longestFrame);
+    return cancel;
   },
 };
 
@@ -115,6 +141,10 @@ export class NoteSession {
   private cancelPresence: (() => void) | null = null;
   private cancelHold: (() => void) | null = null;
   private holdExpired = false;
+  /** Set while something that was typed here is not drawn yet. */
+  private cancelFrame: (() => void) | null = null;
+  /** Set from a keystroke until there was time for another. */
+  private cancelTyping: (() => void) | null = null;
   private cancelRetry: (() => void) | null = null;
   private retryDelay = firstRetry;
   private closed = false;
@@ -157,6 +187,7 @@ export class NoteSession {
       const sent = this.queue.length === 1 && this.inFlight;
       if (last?.kind === "edits" && !sent) last.changes = last.changes.compose(transaction.changes);
       else this.queue.push({ kind: "edits", changes: transaction.changes });
+      this.typed();
       // The surface updates its own state after its transactions were observed.
       queueMicrotask(() => this.advance());
     } else if (transaction.selection) {
@@ -205,6 +236,8 @@ export class NoteSession {
     this.cancelPresence?.();
     this.cancelConfirmation?.();
     this.cancelHold?.();
+    this.cancelFrame?.();
+    this.cancelTyping?.();
     this.cancelRetry?.();
   }
 
@@ -221,14 +254,27 @@ export class NoteSession {
     while (this.remotes.size > 0) {
       const next = this.remotes.get(this.versionNow + 1);
       if (!next) break;
-      if (this.holding()) return;
+      // Showing others' changes takes about as long as showing a key: the key comes first.
+      if (this.holding() || this.cancelFrame) return;
       this.remotes.delete(next.version);
       const changes = ChangeSet.fromJSON(next.changes);
       this.takeIn(changes, next.version, { kind: "peer", peer: next.peer }, null);
       this.toConfirm = next.version;
+      this.cancelConfirmation?.();
+      this.cancelConfirmation = null;
     }
     this.send();
     this.showPresence();
+  }
+
+  /** Others' changes wait for the frame that shows what was typed, but not for what is typed until then. */
+  private typed(): void {
+    this.cancelFrame ??= this.timers.afterFrame(() => {
+      this.cancelFrame = null;
+      this.advance();
+    });
+    this.cancelTyping?.();
+    this.cancelTyping = this.timers.after(gatherTimeTyping, () => (this.cancelTyping = null));
   }
 
   /** Whether an input method composes and its ten seconds are not over. */
@@ -427,7 +473,7 @@ export class NoteSession {
   /** Each batch costs the page a frame, so a crowd's changes come a few at a time. A push confirms at once. */
   private scheduleConfirmation(): void {
     if (this.toConfirm === null || this.confirming) return;
-    this.cancelConfirmation ??= this.timers.after(gatherTime, () => {
+    this.cancelConfirmation ??= this.timers.after(this.cancelTyping ? gatherTimeTyping : gatherTime, () => {
       this.cancelConfirmation = null;
       if (!this.inFlight && !this.cancelRetry && !this.heldReset) this.sendConfirmation();
     });

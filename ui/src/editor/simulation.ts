@@ -32,6 +32,9 @@ export class Random {
   }
 }
 
+/** Milliseconds until what was typed is drawn. */
+export const frameTime = 16;
+
 /** Virtual time: runs what is due, in order of time and then of arrival. */
 export class Schedule implements Timers {
   now = 0;
@@ -44,6 +47,10 @@ export class Schedule implements Timers {
     return () => {
       this.due = this.due.filter((other) => other !== entry);
     };
+  }
+
+  afterFrame(run: () => void): () => void {
+    return this.after(frameTime, run);
   }
 
   get idle(): boolean {
