@@ -1,7 +1,10 @@
+// @vitest-environment jsdom
 import { EditorState, type TransactionSpec } from "@codemirror/state";
-import { describe, expect, test } from "vitest";
+import { EditorView } from "@codemirror/view";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { preparePage } from "../shared/test-window";
 import { remoteChange } from "./collab";
-import { type PeerCaret, peerCarets, setPeers } from "./peers";
+import { type PeerCaret, peerCarets, peerDisplay, setPeers } from "./peers";
 
 const peer = (name: string, head: number, anchor = head) => ({ peer: name, name, colour: 1, selection: { anchor, head } });
 const remote = remoteChange.of({ kind: "peer", peer: null });
@@ -39,5 +42,47 @@ describe("peers' carets", () => {
   test("go when their people go", () => {
     begin(peer("ana", 4), peer("ben", 8));
     expect(apply({ effects: setPeers.of([peer("ben", 8)]) }).map((each) => each.name)).toEqual(["ben"]);
+  });
+});
+
+describe("what others write", () => {
+  let view: EditorView;
+  let updates = 0;
+  const fresh = () => [...view.contentDOM.querySelectorAll(".fresh-text")].map((mark) => mark.textContent);
+  const write = (from: number, insert: string) => view.dispatch({ changes: { from, insert }, annotations: remote });
+
+  beforeEach(() => {
+    preparePage();
+    vi.useFakeTimers();
+    view = new EditorView({
+      parent: document.body,
+      doc: "0123456789\n".repeat(5000),
+      extensions: [peerDisplay(), EditorView.updateListener.of(() => (updates += 1))],
+    });
+  });
+
+  afterEach(() => {
+    view.destroy();
+    vi.useRealTimers();
+  });
+
+  test("glows for a moment, also while they go on", () => {
+    write(1, "one");
+    expect(fresh()).toEqual(["one"]);
+    vi.advanceTimersByTime(400);
+    write(20, "two");
+    expect(fresh()).toEqual(["one", "two"]);
+    vi.advanceTimersByTime(400);
+    write(40, "three");
+    expect(fresh()).toEqual(["two", "three"]);
+    vi.advanceTimersByTime(2000);
+    expect(fresh()).toEqual([]);
+  });
+
+  test("out of sight, changes nothing later", () => {
+    write(50_000, "far away");
+    updates = 0;
+    vi.advanceTimersByTime(2000);
+    expect(updates).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 // Where other people are in the note: carets with a name flag, selections, and fresh text.
 
-import { type ChangeDesc, type EditorState, type Extension, RangeSet, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, type DecorationSet, EditorView, WidgetType } from "@codemirror/view";
+import { type ChangeDesc, type EditorState, type Extension, type Range, RangeSet, StateEffect, StateField, type Transaction } from "@codemirror/state";
+import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate, WidgetType } from "@codemirror/view";
 import type { PresentPeer } from "../backend/bindings";
 import { remoteChange } from "./collab";
 
@@ -116,41 +116,51 @@ class CaretWidget extends WidgetType {
 
 const clearFresh = StateEffect.define<null>();
 const freshLimit = 40;
+/** Milliseconds for which text is fresh: a little longer than it glows. */
+const freshTime = 700;
 
-/** Text that others wrote in the last moment. */
-const freshField = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update(marks, transaction) {
-    let next = marks.map(transaction.changes);
-    if (transaction.effects.some((effect) => effect.is(clearFresh))) next = Decoration.none;
-    if (transaction.annotation(remoteChange)?.kind !== "peer") return next;
+/** Text in sight that others wrote in the last moment. What they write elsewhere costs nothing. */
+class FreshText {
+  marks: DecorationSet = Decoration.none;
+  private readonly view: EditorView;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(view: EditorView) {
+    this.view = view;
+  }
+
+  update(update: ViewUpdate): void {
+    const now = Date.now();
+    for (const transaction of update.transactions) {
+      this.marks = this.marks.map(transaction.changes);
+      const isTime = transaction.effects.some((effect) => effect.is(clearFresh));
+      const add = transaction.annotation(remoteChange)?.kind === "peer" ? this.written(transaction, now) : [];
+      if (!isTime && add.length === 0) continue;
+      this.marks = this.marks.update({ add, filter: (_from, _to, mark) => now - mark.spec.since < freshTime });
+    }
+    if (this.marks.size > 0) this.timer ??= setTimeout(() => this.clear(), freshTime);
+  }
+
+  destroy(): void {
+    if (this.timer) clearTimeout(this.timer);
+  }
+
+  private written(transaction: Transaction, since: number): Range<Decoration>[] {
+    const { from: start, to: end } = this.view.viewport;
     const peers = transaction.state.field(peerCarets, false) ?? [];
-    const fresh: { from: number; to: number }[] = [];
+    const marks: Range<Decoration>[] = [];
     transaction.changes.iterChanges((_from, _to, from, to) => {
-      if (to > from && fresh.length < freshLimit) fresh.push({ from, to });
+      if (to <= from || to < start || from > end || marks.length >= freshLimit) return;
+      const writer = peers.find((peer) => peer.selection?.head === to) ?? peers[0];
+      marks.push(Decoration.mark({ class: `fresh-text hue-${writer?.colour ?? 0}`, since }).range(from, to));
     });
-    return next.update({
-      add: fresh.map(({ from, to }) => {
-        const writer = peers.find((peer) => peer.selection?.head === to) ?? peers[0];
-        return Decoration.mark({ class: `fresh-text hue-${writer?.colour ?? 0}` }).range(from, to);
-      }),
-    });
-  },
-  provide: (field) => EditorView.decorations.from(field),
-});
+    return marks;
+  }
 
-const freshText: Extension = [
-  freshField,
-  EditorView.updateListener.of((update) => {
-    const came = update.transactions.some((transaction) => transaction.annotation(remoteChange)?.kind === "peer");
-    if (!came) return;
-    const view = update.view;
-    clearTimeout(freshTimers.get(view));
-    freshTimers.set(
-      view,
-      setTimeout(() => view.dispatch({ effects: clearFresh.of(null) }), 700),
-    );
-  }),
-];
+  private clear(): void {
+    this.timer = null;
+    this.view.dispatch({ effects: clearFresh.of(null) });
+  }
+}
 
-const freshTimers = new WeakMap<EditorView, ReturnType<typeof setTimeout>>();
+const freshText = ViewPlugin.fromClass(FreshText, { decorations: (plugin) => plugin.marks });
