@@ -119,7 +119,7 @@ export interface Backend {
   openExternal(url: string): Promise<void>;
 }
 
-export function isBackendError(value: unknown): value is BackendError {
+function isBackendError(value: unknown): value is BackendError {
   return (
     typeof value === "object" &&
     value !== null &&
@@ -129,6 +129,16 @@ export function isBackendError(value: unknown): value is BackendError {
 }
 
 /** A sentence to show for whatever a command rejected with. */
+/** Runs something for a place that says itself what went wrong: why it did, or null. */
+export async function failureOf(run: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await run();
+    return null;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}
+
 export function errorMessage(value: unknown): string {
   if (isBackendError(value)) return value.message;
   return value instanceof Error ? value.message : String(value);

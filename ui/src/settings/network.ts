@@ -1,6 +1,6 @@
 // The network settings as the person edits them.
 
-import type { Network, PlaceKind } from "../backend/bindings";
+import type { Connection, Network, PlaceKind } from "../backend/bindings";
 import { isSocketAddress } from "../shared/links";
 import { strings } from "../shared/strings";
 
@@ -27,6 +27,18 @@ export function isUnencrypted(address: string): boolean {
 export function withServer(network: Network, server: NewServer): Network {
   const { token, kind } = server;
   return { ...network, servers: [...network.servers, { address: server.address.trim(), kind, token, hasToken: token !== "" }] };
+}
+
+/** A server of the list with another token. */
+export function withToken(network: Network, address: string, token: string): Network {
+  const changed = (server: Network["servers"][number]) => (server.address === address ? { ...server, token, hasToken: token !== "" } : server);
+  return { ...network, servers: network.servers.map(changed) };
+}
+
+/** Where we were not let in, and have not been since: while it is tried again, too. */
+export function shutOutOf(before: ReadonlySet<string>, connections: Connection[]): Set<string> {
+  const isShutOut = ({ address, state }: Connection) => state === "refused" || (state !== "connected" && before.has(address));
+  return new Set(connections.filter(isShutOut).map((connection) => connection.address));
 }
 
 export function withoutServer(network: Network, address: string): Network {

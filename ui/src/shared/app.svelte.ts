@@ -429,6 +429,17 @@ export class App {
     }
   }
 
+  /** Puts a text onto the clipboard. False when that cannot be, which is said. */
+  async copy(text: string): Promise<boolean> {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      this.toast(strings.app.notCopied, "warn", null);
+      return false;
+    }
+  }
+
   async setNetwork(network: Network): Promise<boolean> {
     // What it is then the backend tells: it knows more than was wanted, as where others reach us.
     return this.try(() => this.backend.setNetwork(network));

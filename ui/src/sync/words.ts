@@ -82,8 +82,7 @@ function sentence(message: string): string {
 }
 
 export function placeWords(place: Place, now: number): string {
-  const time = place.at === null ? "" : clockMoment(place.at, now);
   if (place.state === "behind") return strings.sync.placeBehind;
-  const said = place.state === "saved" ? strings.sync.placeSaved(time) : strings.sync.placeReceived(time);
-  return time ? said : said.replace(/,\s*$/, "");
+  const time = place.at === null ? null : clockMoment(place.at, now);
+  return place.state === "saved" ? strings.sync.placeSaved(time) : strings.sync.placeReceived(time);
 }

@@ -48,25 +48,23 @@ fn two_people_write_together_without_a_server() -> Result<()> {
         Ok(shown.as_str().is_some_and(|text| text.contains("stored")).then_some(()))
     })?;
 
-    // He comes with a wrong token, and is told so, and then with the right one.
+    // He comes with a wrong token, is told so where the address stands, and enters the right one there.
     open_network(&his)?;
-    let add = |token: &str| -> Result<()> {
-        type_over(&his, "form input[placeholder^='wss']", &address)?;
-        his.page.script(
-            "const kind = document.querySelector('form select');
-            kind.value = 'peer';
-            kind.dispatchEvent(new Event('change', { bubbles: true }));",
-            &[],
-        )?;
-        type_over(&his, "form input[type=password]", token)?;
-        his.page.click("form button[type=submit]")
-    };
-    add("of-somebody-else")?;
-    his.shows("#settings-page ul", "refused")?;
+    type_over(&his, "form.add input[placeholder^='wss']", &address)?;
+    his.page.script(
+        "const kind = document.querySelector('form.add select');
+        kind.value = 'peer';
+        kind.dispatchEvent(new Event('change', { bubbles: true }));",
+        &[],
+    )?;
+    type_over(&his, "form.add input[type=password]", "of-somebody-else")?;
+    his.page.click("form.add button[type=submit]")?;
+    his.shows("#settings-page li", "It does not accept this token.")?;
     his.page.picture("direct-refused")?;
-    his.page.click("#settings-page ul .icon-button")?;
-    add(TOKEN)?;
+    type_over(&his, "#settings-page li input", TOKEN)?;
+    his.page.click("#settings-page li button[type=submit]")?;
     his.shows("#settings-page ul", "connected")?;
+    his.goes("#settings-page li form")?;
     his.page.chord(&[], ESCAPE)?;
     hers.page.chord(&[], ESCAPE)?;
 
