@@ -21,7 +21,7 @@ import type {
 } from "./bindings";
 
 /** One change of the shared text, kept for the history. */
-export interface Committed {
+interface Committed {
   at: number;
   author: Author;
   message: string | null;
@@ -328,6 +328,6 @@ export class DocumentWindow {
   }
 }
 
-export function mapSelection(selection: TextSelection, changes: ChangeSet): TextSelection {
+function mapSelection(selection: TextSelection, changes: ChangeSet): TextSelection {
   return { anchor: changes.mapPos(selection.anchor, -1), head: changes.mapPos(selection.head, -1) };
 }

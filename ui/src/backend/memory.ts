@@ -33,7 +33,7 @@ import type {
 } from "./bindings";
 import { type DocumentWindow, MemoryDocument } from "./memory-document";
 
-export const defaultSettings: Settings = {
+const defaultSettings: Settings = {
   name: "",
   colour: 5,
   theme: "system",
@@ -637,7 +637,7 @@ export class MemoryBackend implements Backend {
   }
 }
 
-export function refusal(code: ErrorCode, message: string): BackendError {
+function refusal(code: ErrorCode, message: string): BackendError {
   return { code, message };
 }
 

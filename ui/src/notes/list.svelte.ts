@@ -103,7 +103,7 @@ export class NoteList {
         this.choose(row, false);
         return true;
       case "F2":
-        if (row.id !== this.app.library.home || row.kind === "folder") this.app.renaming = row.id;
+        this.app.renaming = row.id;
         return true;
       case "Delete":
         if (row.id !== this.app.library.home) void this.app.trash(row.id);

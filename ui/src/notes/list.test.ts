@@ -157,4 +157,21 @@ describe("search", () => {
     search.ask();
     await expect.poll(() => search.failure).toBe("The index is being built.");
   });
+
+  test("passes over a failure of what is no longer asked", async () => {
+    const { app } = await start();
+    const refusals: ((reason: unknown) => void)[] = [];
+    const { search: find } = app.backend;
+    app.backend.search = () => new Promise((_, reject) => refusals.push(reject));
+    const search = new Search(app);
+    app.searchText = "app";
+    search.ask();
+    await expect.poll(() => refusals.length).toBe(1);
+    app.backend.search = find.bind(app.backend);
+    app.searchText = "apples";
+    search.ask();
+    refusals[0]?.({ code: "storage", message: "The index is being built." });
+    await expect.poll(() => search.answered).not.toBe("");
+    expect([search.answered, search.failure]).toEqual(["apples", null]);
+  });
 });

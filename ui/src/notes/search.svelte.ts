@@ -1,6 +1,6 @@
 // Search as one types: titles at once from what the window knows, full text from the backend.
 
-import { errorMessage } from "../backend/backend";
+import { failureOf } from "../backend/backend";
 import type { ItemId, SearchHit, TextRange } from "../backend/bindings";
 import type { App } from "../shared/app.svelte";
 import { rank } from "../shared/fuzzy";
@@ -59,6 +59,7 @@ export class Search {
     const query = this.app.searchText.trim();
     if (!query) {
       this.hits = [];
+      this.failure = null;
       this.answered = "";
       return;
     }
@@ -66,14 +67,14 @@ export class Search {
   }
 
   private async run(query: string): Promise<void> {
-    try {
-      const hits = await this.app.backend.search({ kind: "text", query, limit: textLimit });
-      if (this.app.searchText.trim() !== query) return;
-      this.hits = hits;
-      this.failure = null;
-    } catch (error) {
-      this.failure = errorMessage(error);
-    }
+    let hits: SearchHit[] = [];
+    const failure = await failureOf(async () => {
+      hits = await this.app.backend.search({ kind: "text", query, limit: textLimit });
+    });
+    // Something else is asked by now.
+    if (this.app.searchText.trim() !== query) return;
+    this.failure = failure;
+    if (!failure) this.hits = hits;
     this.answered = query;
   }
 

@@ -2,6 +2,9 @@
 
 import type { Settings } from "../backend/bindings";
 
+/** Sizes of the text of notes, in pixels. */
+export const textSizes = { least: 14, most: 22 };
+
 /** Returns what stops it from following the system's theme. */
 export function applyAppearance(settings: Settings | null): () => void {
   const system = matchMedia("(prefers-color-scheme: dark)");

@@ -2,6 +2,7 @@
 
 import type { Mode, Settings } from "../backend/bindings";
 import type { App, Panel } from "./app.svelte";
+import { textSizes } from "./appearance";
 import { type KeyPress, matchesKeys } from "./keys";
 import { strings } from "./strings";
 
@@ -70,8 +71,8 @@ export function commands(app: App): Command[] {
     { id: "files", title: words.files, run: () => (app.dialog = { kind: "settings", page: "files" }) },
     { id: "reveal", title: words.reveal, enabled: withNote && app.mirror.directory !== null, run: () => note && void app.files({ kind: "reveal", note: note.id }) },
     { id: "theme", title: words.theme, keys: "Mod+Shift+D", run: () => void app.setSettings({ theme: otherTheme(settings) }) },
-    { id: "larger", title: words.larger, keys: "Mod+=", enabled: settings.textSize < 22, run: size(1) },
-    { id: "smaller", title: words.smaller, keys: "Mod+-", enabled: settings.textSize > 14, run: size(-1) },
+    { id: "larger", title: words.larger, keys: "Mod+=", enabled: settings.textSize < textSizes.most, run: size(1) },
+    { id: "smaller", title: words.smaller, keys: "Mod+-", enabled: settings.textSize > textSizes.least, run: size(-1) },
     { id: "list", title: words.list, keys: "Mod+\\", run: () => (app.listOpen = !app.listOpen) },
     { id: "settings", title: words.settings, keys: "Mod+,", run: () => (app.dialog = { kind: "settings", page: "profile" }) },
   ];
@@ -90,8 +91,8 @@ export function runShortcut(app: App, event: KeyPress): boolean {
   return false;
 }
 
-export function textSizeAfter(settings: Settings, step: number): number {
-  return Math.min(22, Math.max(14, settings.textSize + step));
+function textSizeAfter(settings: Settings, step: number): number {
+  return Math.min(textSizes.most, Math.max(textSizes.least, settings.textSize + step));
 }
 
 function otherTheme(settings: Settings): Settings["theme"] {

@@ -8,7 +8,7 @@ export interface KeyPress {
   altKey: boolean;
 }
 
-export const isMac = typeof navigator !== "undefined" && /Mac/.test(navigator.platform);
+const isMac = typeof navigator !== "undefined" && /Mac/.test(navigator.platform);
 
 export function matchesKeys(keys: string, event: KeyPress, mac = isMac): boolean {
   const parts = keys.split("+");
