@@ -245,11 +245,12 @@ impl Desk {
         }
     }
 
-    /// Tells the window where its note is, when that has changed.
+    /// Tells the window where its note is, when that looks different now. Each edit of somebody else
+    /// comes with new times.
     pub(super) fn tell_status(&self, state: &mut State, id: &ItemId) {
         let status = self.status_of(state, id);
         if let Some(open) = state.open.get_mut(id)
-            && open.status.as_ref() != Some(&status)
+            && !open.status.as_ref().is_some_and(|told| told.looks_like(&status))
         {
             let had_failed = matches!(&open.status, Some(before) if failure(before).is_some());
             let message = failure(&status).filter(|_| !had_failed).map(str::to_owned);

@@ -199,6 +199,24 @@ mod tests {
     }
 
     #[test]
+    fn a_status_looks_different_when_a_place_or_a_minute_does() {
+        let told = |status: &_, now| note_status(status, &[server()], &BTreeMap::new(), now);
+        let mut status = status(true, None);
+        let before = told(&status, 9);
+        status.peers[0].at = Some(59_000);
+        status.disk.at = Some(58_000);
+        assert!(told(&status, 59_000).looks_like(&before));
+        status.peers[0].at = Some(61_000);
+        assert!(!told(&status, 61_000).looks_like(&before));
+        status.peers[0].at = Some(4);
+        status.peers[0].has_all = false;
+        assert!(!told(&status, 9).looks_like(&before));
+        status.peers[0].has_all = true;
+        status.disk.is_all = false;
+        assert!(!told(&status, 9).looks_like(&before));
+    }
+
+    #[test]
     fn what_is_in_memory_only_is_not_saved() {
         let mut status = status(true, None);
         let told = |status: &_| note_status(status, &[], &BTreeMap::new(), 9).disk;

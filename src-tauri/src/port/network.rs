@@ -5,6 +5,9 @@ use ts_rs::TS;
 
 use super::ItemId;
 
+/// In milliseconds.
+const MINUTE: i64 = 60_000;
+
 /// Where a note is, on this disk and elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct NoteStatus {
@@ -12,6 +15,24 @@ pub struct NoteStatus {
     pub disk: DiskState,
     /// On servers and at peers.
     pub places: Vec<Place>,
+}
+
+impl NoteStatus {
+    /// Whether both look the same in the window, which tells times by the minute.
+    pub(crate) fn looks_like(&self, other: &Self) -> bool {
+        self.by_the_minute() == other.by_the_minute()
+    }
+
+    fn by_the_minute(&self) -> Self {
+        let mut status = self.clone();
+        if let DiskState::Saved { at } | DiskState::Failed { at, .. } = &mut status.disk {
+            *at /= MINUTE;
+        }
+        for at in status.places.iter_mut().filter_map(|place| place.at.as_mut()) {
+            *at /= MINUTE;
+        }
+        status
+    }
 }
 
 /// Whether a note is on this disk.
