@@ -3,6 +3,7 @@
 mod directory_watch;
 mod due;
 mod looking_back;
+mod pace;
 mod patience;
 mod worker;
 

@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{Scene, save_by_rename, type_into};
 use rejoin_document::{ActorId, CommitOptions, Document};
@@ -91,6 +91,26 @@ async fn a_stale_editor_erases_nobodys_words() {
     scene.until_note(&note, "one\ntwo, by Vim\nthree, by Ben\n").await;
     scene.until_file("List.md", "one\ntwo, by Vim\nthree, by Ben\n").await;
     scene.until("a mark for review", |status| status.to_review.len() == 1).await;
+}
+
+/// A note that is typed into is written so rarely that what a program read three seconds ago is still
+/// remembered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_typed_for_seconds_survives_a_save_of_what_was_read_before() {
+    let scene = Scene::new().await;
+    let note = scene.add_note("List", "one\n");
+    scene.until_file("List.md", "one\n").await;
+    scene.until_in_step().await;
+    let (mut typed, begun) = (String::new(), Instant::now());
+    while begun.elapsed() < Duration::from_secs(3) {
+        type_into(&note, 4 + typed.len(), "w");
+        typed.push('w');
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    scene.until_file("List.md", &format!("one\n{typed}")).await;
+    scene.until_in_step().await;
+    save_by_rename(&scene.root().join("List.md"), "one, by Vim\n");
+    scene.until_file("List.md", &format!("one, by Vim\n{typed}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

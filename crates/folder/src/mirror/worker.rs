@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::directory_watch::{DirectoryWatch, Scan};
 use super::due::RESTLESS;
 use super::looking_back::LookingBack;
+use super::pace::Pace;
 use super::patience::{Newcomer, Patience};
 use super::{MirrorStatus, Paused};
 use crate::disk::{Changed, Folder, FolderError, Scanned};
@@ -62,6 +63,7 @@ pub(super) struct Worker {
     /// Which notes and files may no longer agree.
     plan_due: Scope,
     patience: Patience,
+    pace: Pace,
     /// Files that were replaced, into which a program may write on.
     replaced: LookingBack,
     /// The folder was not mirrored before, and has not been in step yet.
@@ -160,6 +162,7 @@ impl Worker {
             scan_due: Scan::All,
             plan_due: Scope::All,
             patience: Patience::default(),
+            pace: Pace::default(),
             replaced: LookingBack::default(),
             is_beginning: memory.notes.is_empty(),
             watch_trouble: None,
@@ -204,15 +207,16 @@ impl Worker {
             }
         }
         let now = Instant::now();
-        let again = match ended {
+        let retry = match ended {
             Round::Restless => Some(now + TICK),
             Round::Done => self.patience.until(),
             Round::Acted | Round::Paused => Some(now + RETRY),
         };
-        if ended != Round::Restless && again.is_some() {
+        if ended != Round::Restless && retry.is_some() {
             self.scan_due = Scan::All;
             self.plan_due = Scope::All;
         }
+        let again = [retry, self.pace.until()].into_iter().flatten().min();
         next.is_in_step = again.is_none();
         self.is_beginning &= !next.is_in_step;
         self.tell(next);
@@ -235,6 +239,7 @@ impl Worker {
         if self.ending.load(Ordering::Relaxed) {
             return Ok(Round::Done);
         }
+        self.pace.begin();
         // Whatever ends this early has to be looked at as a whole.
         let scan = std::mem::replace(&mut self.scan_due, Scan::All);
         let mut scope = std::mem::replace(&mut self.plan_due, Scope::All);
@@ -273,7 +278,9 @@ impl Worker {
         if is_whole {
             self.hold_back(&mut plan);
         }
+        let waiting = self.pace.hold_back(&mut plan.actions, Instant::now());
         (self.scan_due, self.plan_due) = self.due_after(&plan);
+        self.plan_due.add(Scope::Notes(waiting));
         let is_done = plan.actions.is_empty();
         self.deletions_confirmed &= !is_done;
         let performed = self.perform_all(&plan.actions, status);
@@ -480,6 +487,7 @@ impl Worker {
                     self.show(note);
                 }
                 if changed == Changed::Done {
+                    self.pace.wrote(note, Instant::now());
                     self.folder.write_id(path, note)?;
                 }
                 Ok(())
