@@ -226,7 +226,7 @@ impl Remembered {
 
     /// Notes that another machine may write this text to the file, which belongs to a version of the
     /// note.
-    fn may_hold(&mut self, text: &str, version: &Version) {
+    pub(crate) fn may_hold(&mut self, text: &str, version: &Version) {
         if self.texts.iter().any(|held| held.text == text) {
             return;
         }

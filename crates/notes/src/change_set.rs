@@ -154,6 +154,18 @@ impl ChangeSet {
         text_diff::between_lines(before, after)
     }
 
+    /// As [`ChangeSet::between`], and no word is made of another one: where characters would go and
+    /// others come, whole words do. A word may grow or shrink at one place, a number may not.
+    pub fn between_words(before: &str, after: &str) -> Self {
+        text_diff::between_words(before, after)
+    }
+
+    /// What `after` has and `before` has not, in whole words with the space behind them, as a change of
+    /// `before` that removes nothing.
+    pub fn additions(before: &str, after: &str) -> Self {
+        text_diff::additions(before, after)
+    }
+
     /// The sections, which cover the old text from end to end.
     pub fn sections(&self) -> &[Section] {
         &self.sections

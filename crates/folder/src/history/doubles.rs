@@ -10,6 +10,8 @@
 //! in which order it hears of the others. As the first one stays, what was written on after any of them
 //! still stands behind it.
 
+mod contained;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
@@ -37,6 +39,8 @@ pub(crate) struct Known {
     digests: HashMap<Vec<ChangeHash>, u64>,
     /// Pairs of them that were put beside one another.
     compared: HashSet<(Vec<ChangeHash>, Vec<ChangeHash>)>,
+    /// Pairs of changes that were.
+    contained: HashSet<(ChangeHash, ChangeHash)>,
     copies: Copies,
 }
 
@@ -127,6 +131,19 @@ pub(crate) fn doubles<'v>(
                         compared.look(one, other, &mut known.copies);
                     }
                 }
+            }
+        }
+    }
+    let apart = contained::apart(document);
+    let pairs: HashSet<_> = apart.iter().map(|it| (it.one, it.other)).collect();
+    known.contained.retain(|pair| pairs.contains(pair));
+    for apart in apart {
+        if known.contained.insert((apart.one, apart.other)) {
+            if compared.is_none() {
+                compared = Some(Compared::of(document)?);
+            }
+            if let Some(compared) = &compared {
+                contained::look(compared, &apart, &mut known.copies);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What somebody changed in a file, as a change of the note's text as it is now.
 
-use rejoin_notes::change_set::{ChangeSet, Order, Section, utf16_len};
+use rejoin_notes::change_set::{ChangeSet, Order, Section, Splice, utf16_len};
 
 use super::{History, Made, NoteNow, twins};
 use crate::memory::{HeldText, NoteId, Remembered};
@@ -43,7 +43,8 @@ pub(crate) fn of_file(
         return FileEdit { changes: without_base(read, &now.text), is_stale: true, made: None };
     };
     let Base { held, is_newest, .. } = base;
-    let mut made = ChangeSet::between(&held.text, read);
+    // A word is not made of another one: if they are of two writers, each may go alone.
+    let mut made = ChangeSet::between_words(&held.text, read);
     if !is_newest {
         // A program that takes out more than it puts in looks like one with an old text. What it knew of
         // that came since is not to be there twice.
@@ -51,7 +52,7 @@ pub(crate) fn of_file(
     }
     if held.is_expected {
         // The other machine takes out one of two that are the same, as this one did.
-        made = without_deletions(&made);
+        made = ChangeSet::additions(&held.text, read);
     }
     // It may have been taken in just before a crash.
     let is_taken = || remembered.is_recalled && history.is_taken(note, held, &made);
@@ -144,6 +145,30 @@ struct Base<'a> {
     goes_back: bool,
 }
 
+/// How far a text is from one that a file held.
+///
+/// A deletion counts double. Else an old buffer with a new line is as near to a text in which somebody
+/// else wrote a line at the same place, which would then be replaced. For the same reason a word that
+/// stands instead of another one is not near to it because both have some letters; only when most of it
+/// stays, and it is no number, it is the same word, corrected.
+fn distance(held: &str, read: &str) -> usize {
+    let units: Vec<u16> = held.encode_utf16().collect();
+    let changes = ChangeSet::between_words(held, read);
+    let steps = changes.splices().map(|Splice { at, deleted, inserted }| {
+        let new: Vec<u16> = inserted.encode_utf16().collect();
+        let old = &units[at..at + deleted];
+        let same = |(one, other): &(&u16, &u16)| one == other;
+        let start = old.iter().zip(&new).take_while(same).count();
+        let rest = old[start..].iter().rev().zip(new[start..].iter().rev());
+        let kept = start + rest.take_while(same).count();
+        let is_number = inserted.contains(char::is_numeric);
+        let is_same = 2 * kept > old.len().max(new.len()) && !is_number;
+        let kept = if is_same { kept } else { 0 };
+        2 * (old.len() - kept) + new.len() - kept
+    });
+    steps.sum()
+}
+
 /// The remembered text that is nearest to `read`; of several that are as near, the oldest, as less is
 /// taken for a deletion then.
 fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<Base<'a>> {
@@ -157,14 +182,8 @@ fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<Base<'a>> {
         return is_newest(false);
     }
     let last = remembered.texts.len() - 1;
-    // A deletion counts double. Else an old buffer with a new line is as near to a text in which
-    // somebody else wrote a line at the same place, which would then be replaced.
-    let distance = |held: &HeldText| -> usize {
-        let made = ChangeSet::between(&held.text, read);
-        made.splices().map(|splice| 2 * splice.deleted + utf16_len(splice.inserted)).sum()
-    };
     let texts = remembered.texts.iter().enumerate();
-    let (at, held) = texts.min_by_key(|(_, held)| distance(held))?;
+    let (at, held) = texts.min_by_key(|(_, held)| distance(&held.text, read))?;
     if at == last {
         return is_newest(false);
     }
@@ -252,6 +271,41 @@ mod tests {
         assert!(stale);
         let stale = check(&held, held[1], "one\ntwo\n", held[1]);
         assert!(!stale, "an old buffer without an edit is no edit");
+    }
+
+    #[test]
+    fn an_old_buffer_erases_no_word_that_its_own_resembles() {
+        let held = ["one\ntwo\n", "one\nitem 271\ntwo\n"];
+        let stale = check(&held, held[1], "one\nitem 35\ntwo\n", "one\nitem 271\nitem 35\ntwo\n");
+        assert!(stale);
+        let held = ["we\nend\n", "we recieve\nend\n"];
+        let stale = check(&held, held[1], "we receive\nend\n", "we receive\nend\n");
+        assert!(!stale, "a corrected word is the same word");
+    }
+
+    #[test]
+    fn two_writers_words_do_not_become_one() {
+        // While one line was in another's place, both were changed.
+        let now = "w27x, by Ben\n";
+        check(&["w27x\n"], now, "w35x\n", "w35x, by Ben\n");
+        let mut remembered = remembered(&["one\n"]);
+        remembered.hold("one\nw27x w27x\n", false, &Version::default());
+        remembered.may_hold("one\nw27x\n", &Version::default());
+        let now = "one\nw27x\n";
+        let edit = edit("one\nw35x\n", &remembered, now);
+        let text = edit.changes.apply(now).unwrap();
+        assert!(
+            text.split_whitespace().all(|word| ["one", "w27x", "w35x"].contains(&word)),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_was_typed_a_minute_ago_can_be_taken_out() {
+        let held: Vec<String> =
+            (0..8).map(|at| format!("one\ntwo {at}{at}\nlong line\n")).collect();
+        let held: Vec<&str> = held.iter().map(String::as_str).collect();
+        check(&held, held[7], "one\ntwo 77\n", "one\ntwo 77\n");
     }
 
     #[test]

@@ -191,6 +191,7 @@ proptest! {
         for changes in [
             ChangeSet::between(&before, &after),
             ChangeSet::between_lines(&before, &after),
+            ChangeSet::between_words(&before, &after),
             ChangeSet::replacement(&before, &after),
         ] {
             assert_normal(&changes);
@@ -253,6 +254,23 @@ fn a_difference_is_small() {
     let changes = ChangeSet::between(before, after);
     let steps: Vec<_> = changes.splices().map(|step| (step.deleted, step.inserted)).collect();
     assert_eq!(steps, [(0, ", six"), (0, "oat ")]);
+}
+
+#[test]
+fn no_word_is_made_of_another() {
+    let steps = |changes: ChangeSet| -> Vec<(usize, String)> {
+        changes.splices().map(|step| (step.deleted, step.inserted.to_owned())).collect()
+    };
+    let changes = ChangeSet::between_words("w27x in\n", "w35x in\n");
+    assert_eq!(steps(changes), [(4, "w35x".into())]);
+    let changes = ChangeSet::between_words("w1x in\n", "w12x in\n");
+    assert_eq!(steps(changes), [(3, "w12x".into())]);
+    let changes = ChangeSet::between_words("one pack\n", "one packs\n");
+    assert_eq!(steps(changes), [(0, "s".into())]);
+    let changes = ChangeSet::between_words("one\ntwo\n", "three\nfour one\n");
+    assert_eq!(steps(changes), [(4, String::new()), (0, "three\nfour ".into())]);
+    let added = ChangeSet::additions("a w27x\nb\n", "a w35x c\nb\n");
+    assert_eq!(added.apply("a w27x\nb\n").unwrap(), "a w35x c\nw27x\nb\n");
 }
 
 #[test]

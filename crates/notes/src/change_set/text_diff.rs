@@ -33,6 +33,63 @@ pub(super) fn between(before: &str, after: &str) -> ChangeSet {
     changes
 }
 
+/// See [`ChangeSet::between_words`].
+pub(super) fn between_words(before: &str, after: &str) -> ChangeSet {
+    let mut changes = ChangeSet::default();
+    walk(&lines(before), &lines(after), &mut changes, |old, new, changes| {
+        // Spaces alone say nothing of what belongs together.
+        walk(&spaced_words(old), &spaced_words(new), changes, |old, new, changes| {
+            replace_words(&old.concat(), &new.concat(), changes);
+        });
+    });
+    changes
+}
+
+/// Replaces words as a whole, if they do not only grow or shrink; the space behind them stays.
+fn replace_words(old: &str, new: &str, changes: &mut ChangeSet) {
+    let start = common_prefix(old, new);
+    let end = common_suffix(&old[start..], &new[start..]);
+    let differing = [&old[start..old.len() - end], &new[start..new.len() - end]];
+    // Another number is never the same one.
+    if differing.contains(&"") && !differing.concat().contains(char::is_numeric) {
+        return replace(old, new, changes);
+    }
+    let space = |text: &str| text.len() - text.trim_end().len();
+    let end = common_suffix(old, new).min(space(old)).min(space(new));
+    changes.insert(&new[..new.len() - end]);
+    changes.delete(utf16_len(&old[..old.len() - end]));
+    changes.keep(utf16_len(&old[old.len() - end..]));
+}
+
+/// See [`ChangeSet::additions`].
+pub(super) fn additions(before: &str, after: &str) -> ChangeSet {
+    let mut changes = ChangeSet::default();
+    walk(&lines(before), &lines(after), &mut changes, |old, new, changes| {
+        walk(&spaced_words(old), &spaced_words(new), changes, |old, new, changes| {
+            changes.insert(&new.concat());
+            changes.keep(utf16_len(&old.concat()));
+        });
+    });
+    changes
+}
+
+/// The words of some lines, each with the space that follows it.
+fn spaced_words<'t>(lines: &[&'t str]) -> Vec<&'t str> {
+    let mut words = Vec::new();
+    for line in lines {
+        let (mut start, mut was_space) = (0, false);
+        for (at, char) in line.char_indices() {
+            if was_space && !char.is_whitespace() {
+                words.push(&line[start..at]);
+                start = at;
+            }
+            was_space = char.is_whitespace();
+        }
+        words.push(&line[start..]);
+    }
+    words
+}
+
 /// The number of bytes that both begin with, not cutting through a character.
 pub(super) fn common_prefix(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(x, y)| x == y).map(|(x, _)| x.len_utf8()).sum()
