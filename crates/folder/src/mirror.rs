@@ -67,7 +67,7 @@ pub enum Beginning {
 /// How a mirror is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MirrorStatus {
-    /// Files and notes said the same when it last looked.
+    /// Files and notes said the same when it last looked, but for what was typed in the last second.
     pub is_in_step: bool,
     /// Why nothing is done at present.
     pub paused: Option<Paused>,

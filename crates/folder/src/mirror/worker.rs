@@ -217,7 +217,9 @@ impl Worker {
             self.plan_due = Scope::All;
         }
         let again = [retry, self.pace.until()].into_iter().flatten().min();
-        next.is_in_step = again.is_none();
+        // What is only written a moment later is no work to be told of each time.
+        let was_in_step = self.status.borrow().is_in_step;
+        next.is_in_step = retry.is_none() && (again.is_none() || was_in_step);
         self.is_beginning &= !next.is_in_step;
         self.tell(next);
         again
