@@ -11,6 +11,7 @@ use crate::{
     op_id::OpId,
     patch::PatchLog,
     refused::{ApplyError, RefusedChange, RefusedReason},
+    set_aside::Keep,
 };
 
 impl Document {
@@ -28,7 +29,7 @@ impl Document {
         let before = self.graph.len();
         let mut error = None;
         for change in changes {
-            if let Err(refused) = self.apply_one(change, log) {
+            if let Err(refused) = self.apply_one(change, Keep::Always, log) {
                 error.get_or_insert(refused);
             }
         }
@@ -86,7 +87,7 @@ impl Document {
             }
             // Waiting and refusing need the change itself.
             for change in other.changes_at(&[index]) {
-                if let Err(refused) = self.apply_one(change, log) {
+                if let Err(refused) = self.apply_one(change, Keep::Always, log) {
                     error.get_or_insert(refused);
                 }
             }
@@ -100,14 +101,16 @@ impl Document {
     pub(crate) fn apply_one(
         &mut self,
         change: Change,
+        keep: Keep,
         log: &mut PatchLog,
     ) -> Result<(), ApplyError> {
         if !self.queue.is_empty() && self.is_queued(&change.hash()) {
+            self.queue.came_again(&change.hash(), keep);
             return Ok(());
         }
         let mut error = None;
-        let mut ready: SmallVec<[Change; 1]> = smallvec::smallvec![change];
-        while let Some(change) = ready.pop() {
+        let mut ready: SmallVec<[(Change, Keep); 1]> = smallvec::smallvec![(change, keep)];
+        while let Some((change, keep)) = ready.pop() {
             let hash = change.hash();
             if self.is_known(change.actor().as_bytes(), change.seq(), hash)
                 || self.is_refused(&hash)
@@ -116,7 +119,7 @@ impl Document {
             }
             if let Some(missing) = change.deps().iter().find(|dep| !self.has_change(dep)) {
                 let missing = *missing;
-                self.queue.wait(change, missing);
+                self.queue.wait(change, missing, keep);
                 continue;
             }
             match self.apply_checked(&change, log) {
@@ -125,7 +128,7 @@ impl Document {
                 Err(reason) => {
                     let refused = ApplyError { hash: change.hash(), reason: reason.clone() };
                     error.get_or_insert(refused);
-                    self.refused.push(RefusedChange::new(change, reason));
+                    self.refused.push(RefusedChange::new(change, reason, keep));
                 }
             }
         }
@@ -137,17 +140,18 @@ impl Document {
         &mut self,
         change: ReadChange<'c>,
         runs: impl Iterator<Item = OpRun<'c>>,
+        keep: Keep,
         log: &mut PatchLog,
     ) -> Result<(), ApplyError> {
         if !self.queue.is_empty() || !self.refused.is_empty() {
-            return self.apply_one(change.into_change(), log);
+            return self.apply_one(change.into_change(), keep, log);
         }
         if self.is_known(change.actor(), change.seq(), change.hash) {
             return Ok(());
         }
         let deps: Option<SmallVec<[ChangeIndex; 2]>> =
             change.deps().iter().map(|dep| self.find_change(dep)).collect();
-        let Some(mut deps) = deps else { return self.apply_one(change.into_change(), log) };
+        let Some(mut deps) = deps else { return self.apply_one(change.into_change(), keep, log) };
         deps.sort_unstable();
         let actors: SmallVec<[u32; 4]> =
             change.local_actors().map(|id| self.set.actors.intern_bytes(id)).collect();
@@ -165,7 +169,7 @@ impl Document {
         self.admit(incoming, runs, &actors, log).map_err(|reason| {
             let change = change.into_change();
             let error = ApplyError { hash: change.hash(), reason: reason.clone() };
-            self.refused.push(RefusedChange::new(change, reason));
+            self.refused.push(RefusedChange::new(change, reason, keep));
             error
         })
     }
@@ -178,12 +182,9 @@ impl Document {
     pub(crate) fn look_again(&mut self, mut before: usize, log: &mut PatchLog) {
         while self.graph.len() > before {
             before = self.graph.len();
-            let again: Vec<Change> =
-                self.refused.iter().filter_map(|refused| refused.may_pass().cloned()).collect();
-            self.refused.retain(|refused| refused.may_pass().is_none());
-            for change in again {
+            for (change, keep) in self.refused.take_those_that_may_pass() {
                 // Refused again, it is kept as before, and its refusal is known.
-                let _ = self.apply_one(change, log);
+                let _ = self.apply_one(change, keep, log);
             }
         }
     }
@@ -194,10 +195,6 @@ impl Document {
         let Some(actor) = self.set.actors.find(actor) else { return false };
         let known = u32::try_from(seq).ok().and_then(|seq| self.graph.by_seq(actor, seq));
         known.is_some_and(|known| self.hash_of(known) == hash)
-    }
-
-    pub(crate) fn is_refused(&self, hash: &ChangeHash) -> bool {
-        self.refused.iter().any(|refused| refused.hash == *hash)
     }
 
     /// Takes in a change whose dependencies are here; the document is unchanged when it is refused.

@@ -13,7 +13,7 @@ use crate::{
     op_set::OpSet,
     patch::PatchLog,
     queue::Queue,
-    refused::RefusedChange,
+    refused::{Refusals, RefusedChange},
     view::View,
 };
 
@@ -27,7 +27,9 @@ pub struct Document {
     pub(crate) set: OpSet,
     pub(crate) graph: ChangeGraph,
     pub(crate) queue: Queue,
-    pub(crate) refused: Vec<RefusedChange>,
+    pub(crate) refused: Refusals,
+    /// How many changes that were set aside were dropped.
+    pub(crate) dropped: usize,
     pub(crate) draft: Option<Box<crate::draft::DraftState>>,
     /// Made at the first change and given back when the document is shrunk.
     pub(crate) encoder: EncoderSlot,
@@ -90,7 +92,8 @@ impl Document {
             set: OpSet::new(),
             graph: ChangeGraph::default(),
             queue: Queue::default(),
-            refused: Vec::new(),
+            refused: Refusals::default(),
+            dropped: 0,
             draft: None,
             encoder: EncoderSlot::default(),
         }
@@ -216,10 +219,17 @@ impl Document {
     /// The hashes of changes that are needed before all that waits can be taken in, and those of
     /// `heads` that are not here, sorted.
     pub fn missing_deps(&self, heads: &[ChangeHash]) -> Vec<ChangeHash> {
+        let mut wanted = heads.to_vec();
+        wanted.extend(self.queue.sorted().into_iter().map(Change::hash));
+        self.missing_before(&wanted)
+    }
+
+    /// The hashes of changes that are needed before these can be taken in, and of those of these
+    /// that are not here, sorted. What waits without being on the way to them asks for nothing.
+    pub fn missing_before(&self, wanted: &[ChangeHash]) -> Vec<ChangeHash> {
         let mut missing = HashSet::new();
         let mut seen: HashSet<ChangeHash> = HashSet::new();
-        let mut stack: Vec<ChangeHash> = heads.to_vec();
-        stack.extend(self.queue.sorted().into_iter().map(Change::hash));
+        let mut stack = wanted.to_vec();
         while let Some(hash) = stack.pop() {
             if !seen.insert(hash) || self.has_change(&hash) {
                 continue;
@@ -246,9 +256,10 @@ impl Document {
         self.queue.get(hash).is_some()
     }
 
-    /// The changes that were refused, kept so that nothing is lost.
+    /// The changes that were refused, kept so that nothing is lost, as far as
+    /// [`LoadOptions::max_set_aside`](crate::LoadOptions::max_set_aside) allows.
     pub fn refused(&self) -> &[RefusedChange] {
-        &self.refused
+        self.refused.as_slice()
     }
 
     /// A copy with the whole history, without a draft.

@@ -92,6 +92,7 @@ mod refused;
 mod register;
 mod save;
 mod sequence;
+mod set_aside;
 mod transaction;
 pub mod typed;
 mod undo;

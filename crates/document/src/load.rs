@@ -16,6 +16,7 @@ use crate::{
     op::OpRun,
     patch::PatchLog,
     refused::{ApplyError, RefusedChange, RefusedReason},
+    set_aside::{Keep, cost},
 };
 pub use document::DocumentChunkError;
 
@@ -24,11 +25,12 @@ pub use document::DocumentChunkError;
 pub struct LoadOptions {
     trust: Trust,
     max_inflated: usize,
+    max_set_aside: Option<usize>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { trust: Trust::default(), max_inflated: MAX_INFLATED }
+        Self { trust: Trust::default(), max_inflated: MAX_INFLATED, max_set_aside: None }
     }
 }
 
@@ -53,6 +55,14 @@ impl LoadOptions {
     /// says otherwise. Many small chunks of a message can inflate to a thousand times its length.
     pub fn max_inflated(self, bytes: usize) -> Self {
         Self { max_inflated: bytes, ..self }
+    }
+
+    /// For bytes of somebody who can be asked for them again: how much of memory may be taken by
+    /// changes that wait for others, in this document and of all calls with this option together,
+    /// and a sixteenth of it by changes that were refused. What came first is dropped at the end of
+    /// the call ([`Document::dropped`]). Changes of calls without this option are never dropped.
+    pub fn max_set_aside(self, bytes: usize) -> Self {
+        Self { max_set_aside: Some(bytes), ..self }
     }
 }
 
@@ -239,6 +249,9 @@ impl Document {
         }
         self.look_again(before, log);
         log.finish(&self.set);
+        if let Some(max) = options.max_set_aside {
+            self.drop_set_aside_beyond(max);
+        }
         result.map(|()| self.graph.len() - before)
     }
 
@@ -261,11 +274,11 @@ impl Document {
         if self.is_refused(&hash) {
             return Ok(());
         }
-        let held: usize = self.refused.iter().map(|refused| refused.bytes().len()).sum();
-        if held + bytes.len() > MAX_MALFORMED {
+        if self.refused.bytes() + cost(&bytes) > MAX_MALFORMED {
             return Err(error.into());
         }
-        self.refused.push(RefusedChange::malformed(hash, bytes, error.clone()));
+        let refused = RefusedChange::malformed(hash, bytes, error.clone(), contents.keep);
+        self.refused.push(refused);
         Err(ApplyError { hash, reason: RefusedReason::Malformed(error) }.into())
     }
 
@@ -277,14 +290,14 @@ impl Document {
     ) -> Result<(), LoadErrorCause> {
         let changes: Vec<Change> = match chunk.kind {
             ChunkKind::Change => {
-                let Contents { parser, runs, budget, .. } = contents;
+                let Contents { parser, runs, budget, keep, .. } = contents;
                 runs.clear();
                 let change = parser.read(chunk, budget, |run| runs.push(run))?;
-                return Ok(self.apply_read(change, runs.drain(..), log)?);
+                return Ok(self.apply_read(change, runs.drain(..), *keep, log)?);
             }
             ChunkKind::Deflated => {
                 let change = contents.parser.parse(chunk, &mut contents.budget)?;
-                return Ok(self.apply_one(change, log)?);
+                return Ok(self.apply_one(change, contents.keep, log)?);
             }
             ChunkKind::Document => {
                 contents.has_document = true;
@@ -315,7 +328,7 @@ impl Document {
         // As in `apply`: a change that is refused does not hinder the others.
         let mut refused = None;
         for change in changes {
-            if let Err(error) = self.apply_one(change, log) {
+            if let Err(error) = self.apply_one(change, contents.keep, log) {
                 refused.get_or_insert(error);
             }
         }
@@ -333,6 +346,7 @@ impl Document {
 /// What was seen so far of a concatenation of chunks.
 struct Contents<'c> {
     trust: Trust,
+    keep: Keep,
     budget: Budget,
     parser: ChangeParser,
     /// Those of the change at hand.
@@ -345,6 +359,8 @@ impl Contents<'_> {
     fn new(options: LoadOptions, len: usize) -> Self {
         let parser = ChangeParser::default();
         let budget = Budget { inflated: options.max_inflated, ..Budget::for_bytes(len) };
-        Self { trust: options.trust, budget, parser, runs: Vec::new(), has_document: false, end: 0 }
+        let keep = options.max_set_aside.map_or(Keep::Always, |_| Keep::WithinLimit);
+        let trust = options.trust;
+        Self { trust, keep, budget, parser, runs: Vec::new(), has_document: false, end: 0 }
     }
 }

@@ -1,9 +1,12 @@
 //! Changes that do not fit the document.
 
+use std::collections::{HashSet, VecDeque};
+
 use crate::{
     change::{Change, ChangeError},
     change_hash::ChangeHash,
     integrate::InvalidOp,
+    set_aside::{Keep, cost},
 };
 
 /// A change that was refused. It is kept as it came, and what follows it keeps waiting.
@@ -14,6 +17,7 @@ pub struct RefusedChange {
     /// Why it was refused.
     pub reason: RefusedReason,
     held: Held,
+    keep: Keep,
 }
 
 #[derive(Debug, Clone)]
@@ -24,12 +28,17 @@ enum Held {
 }
 
 impl RefusedChange {
-    pub(crate) fn new(change: Change, reason: RefusedReason) -> Self {
-        Self { hash: change.hash(), reason, held: Held::Change(change) }
+    pub(crate) fn new(change: Change, reason: RefusedReason, keep: Keep) -> Self {
+        Self { hash: change.hash(), reason, held: Held::Change(change), keep }
     }
 
-    pub(crate) fn malformed(hash: ChangeHash, bytes: Box<[u8]>, error: ChangeError) -> Self {
-        Self { hash, reason: RefusedReason::Malformed(error), held: Held::Bytes(bytes) }
+    pub(crate) fn malformed(
+        hash: ChangeHash,
+        bytes: Box<[u8]>,
+        error: ChangeError,
+        keep: Keep,
+    ) -> Self {
+        Self { hash, reason: RefusedReason::Malformed(error), held: Held::Bytes(bytes), keep }
     }
 
     /// The change as it came, not deflated.
@@ -41,11 +50,90 @@ impl RefusedChange {
     }
 
     /// The change, if it is one that further changes may make fit.
-    pub(crate) fn may_pass(&self) -> Option<&Change> {
+    fn may_pass(&self) -> Option<&Change> {
         match &self.held {
             Held::Change(change) => self.reason.may_pass().then_some(change),
             Held::Bytes(_) => None,
         }
+    }
+}
+
+/// So many refused changes that were dropped are known by their hashes.
+const MAX_KNOWN: usize = 4096;
+
+/// The refused changes of a document, in the order of their coming.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Refusals {
+    changes: Vec<RefusedChange>,
+    /// The hashes of all of them, and of those that were dropped.
+    hashes: HashSet<ChangeHash>,
+    /// Changes that will never fit and were dropped: who knows that need not ask for them again.
+    dropped: VecDeque<ChangeHash>,
+    bytes: usize,
+}
+
+impl Refusals {
+    pub(crate) fn as_slice(&self) -> &[RefusedChange] {
+        &self.changes
+    }
+
+    /// Whether no change is known to be refused.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    pub(crate) fn contains(&self, hash: &ChangeHash) -> bool {
+        self.hashes.contains(hash)
+    }
+
+    /// What they take of memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn push(&mut self, refused: RefusedChange) {
+        self.bytes += cost(refused.bytes());
+        self.hashes.insert(refused.hash);
+        self.changes.push(refused);
+    }
+
+    /// Takes out those that further changes may have made fit.
+    pub(crate) fn take_those_that_may_pass(&mut self) -> Vec<(Change, Keep)> {
+        let mut taken = Vec::new();
+        self.changes.retain(|refused| {
+            let Some(change) = refused.may_pass() else { return true };
+            self.bytes -= cost(refused.bytes());
+            self.hashes.remove(&refused.hash);
+            taken.push((change.clone(), refused.keep));
+            false
+        });
+        taken
+    }
+
+    /// Drops those that came first, as far as they may be dropped, until all take at most so much of
+    /// memory. Says how many.
+    pub(crate) fn drop_beyond(&mut self, max: usize) -> usize {
+        let before = self.changes.len();
+        self.changes.retain(|refused| {
+            if self.bytes <= max || refused.keep == Keep::Always {
+                return true;
+            }
+            self.bytes -= cost(refused.bytes());
+            // What may come to fit has to be asked for again.
+            match refused.may_pass() {
+                Some(_) => {
+                    self.hashes.remove(&refused.hash);
+                }
+                None => self.dropped.push_back(refused.hash),
+            }
+            false
+        });
+        while self.dropped.len() > MAX_KNOWN
+            && let Some(hash) = self.dropped.pop_front()
+        {
+            self.hashes.remove(&hash);
+        }
+        before - self.changes.len()
     }
 }
 

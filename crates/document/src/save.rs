@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::{
     actor::ActorNumbers,
+    change::Change,
     change_hash::ChangeHash,
     chunk::{ChunkBuffer, ChunkKind},
     deflate::{DEFLATE_MIN_SIZE, deflate},
@@ -27,12 +28,19 @@ impl Document {
     /// The whole document as bytes that every Automerge program can read. Changes that wait for
     /// others stand behind it. A draft is left out.
     pub fn save(&self) -> Vec<u8> {
-        self.save_columns(Compression::Deflate)
+        self.save_columns(Compression::Deflate, self.queue.sorted())
+    }
+
+    /// As [`Document::save`], without the changes that came with
+    /// [`LoadOptions::max_set_aside`](crate::LoadOptions::max_set_aside) and still wait: their
+    /// senders are asked for them again.
+    pub fn save_kept(&self) -> Vec<u8> {
+        self.save_columns(Compression::Deflate, self.queue.kept())
     }
 
     /// As [`Document::save`], with no column deflated.
     pub fn save_uncompressed(&self) -> Vec<u8> {
-        self.save_columns(Compression::None)
+        self.save_columns(Compression::None, self.queue.sorted())
     }
 
     /// The changes that are not among `heads` or before them as change chunks, each after those
@@ -63,7 +71,7 @@ impl Document {
         (!indexes.is_empty()).then(|| crate::bundle::write(self, &indexes))
     }
 
-    fn save_columns(&self, compression: Compression) -> Vec<u8> {
+    fn save_columns(&self, compression: Compression, waiting: Vec<&Change>) -> Vec<u8> {
         let actors = &self.set.actors;
         let numbers = ActorNumbers::new(actors, |actor| self.graph.seq(actor) > 0);
         let mut buffer = ChunkBuffer::default();
@@ -85,7 +93,7 @@ impl Document {
         }
         buffer.finish(ChunkKind::Document);
         let mut bytes = buffer.chunk().to_vec();
-        for change in self.queue.sorted() {
+        for change in waiting {
             bytes.extend(change.compressed_bytes());
         }
         bytes

@@ -134,3 +134,96 @@ fn an_object_of_another_document_has_no_text_form() {
     assert_eq!(Document::new().view().object_text(text), Err(ReadError::UnknownObject));
     assert_eq!(Document::new().view().object_text(ObjId::ROOT), Ok("_root".to_owned()));
 }
+
+/// Changes that each follow one that is nowhere.
+fn orphans(count: u32) -> Vec<Change> {
+    let orphan = |number: u32| {
+        let mut other = Document::new();
+        for value in 0..2 {
+            let mut transaction = other.transaction(&ActorId::new(&number.to_be_bytes()));
+            transaction.put(ObjId::ROOT, "x", value).unwrap();
+            transaction.commit(CommitOptions::default()).unwrap();
+        }
+        other.change(&other.heads()[0]).unwrap()
+    };
+    (0..count).map(orphan).collect()
+}
+
+#[test]
+fn of_what_others_send_only_so_much_waits_and_the_oldest_goes_first() {
+    let limited = LoadOptions::default().max_set_aside(10_000);
+    let log = &mut PatchLog::inactive();
+    let orphans = orphans(100);
+    let (own, others) = orphans.split_at(3);
+    let mut doc = Document::new();
+    doc.apply(own.to_vec(), log).unwrap();
+    for change in others {
+        doc.load_incremental_with(change.bytes(), limited, log).unwrap();
+        assert!(doc.set_aside_bytes() <= 10_000);
+    }
+    assert!(own.iter().all(|change| doc.is_queued(&change.hash())), "these are never dropped");
+    let waiting = others.iter().filter(|change| doc.is_queued(&change.hash())).count();
+    assert!((5..50).contains(&waiting), "{waiting} wait");
+    assert!(others[97 - waiting..].iter().all(|change| doc.is_queued(&change.hash())));
+    assert_eq!((doc.queued(), doc.dropped()), (3 + waiting, 97 - waiting));
+    // What is saved for good is what is never dropped.
+    let mut kept = Document::new();
+    let mut one = Document::new();
+    put(&mut one, 1, "a", 1);
+    doc.merge(&one, log).unwrap();
+    kept.load_incremental(&doc.save_kept(), log).unwrap();
+    assert_eq!((kept.heads(), kept.queued()), (doc.heads(), 3));
+    // One that comes again by another way is dropped no more.
+    let last = others.last().unwrap();
+    doc.apply([last.clone()], log).unwrap();
+    doc.load_incremental_with(&[], limited.max_set_aside(0), log).unwrap();
+    assert_eq!(doc.queued(), 4);
+    assert!(doc.is_queued(&last.hash()));
+}
+
+#[test]
+fn a_change_that_waited_beside_others_that_were_dropped_is_taken_in_when_it_can_be() {
+    let mut other = Document::new();
+    let changes: Vec<_> = (0..30).map(|value| put(&mut other, 1, "x", value)).collect();
+    let limited = LoadOptions::default().max_set_aside(10_000);
+    let log = &mut PatchLog::inactive();
+    let mut doc = Document::new();
+    for change in changes[1..].iter().rev() {
+        doc.load_incremental_with(change.bytes(), limited, log).unwrap();
+    }
+    // The last ones came first and are gone.
+    let (waiting, dropped) = (doc.queued(), doc.dropped());
+    assert_eq!(waiting + dropped, 29);
+    assert!(waiting > 5 && dropped > 5, "{waiting} wait, {dropped} were dropped");
+    assert_eq!(doc.missing_before(other.heads()), other.heads());
+    doc.load_incremental_with(changes[0].bytes(), limited, log).unwrap();
+    assert_eq!((doc.queued(), doc.change_count(), doc.set_aside_bytes()), (0, 1 + waiting, 0));
+    for change in &changes {
+        doc.load_incremental_with(change.bytes(), limited, log).unwrap();
+    }
+    assert_eq!(doc.heads(), other.heads());
+}
+
+#[test]
+fn of_what_others_send_only_so_much_that_was_refused_is_kept_and_the_rest_is_known() {
+    let mut doc = Document::new();
+    put(&mut doc, 1, "a", 1);
+    let refused = |value: i64| {
+        let mut twin = Document::new();
+        put(&mut twin, 1, "a", value)
+    };
+    let limited = LoadOptions::default().max_set_aside(16 * 10_000);
+    let log = &mut PatchLog::inactive();
+    let changes: Vec<_> = (2..102).map(refused).collect();
+    for change in &changes {
+        doc.load_incremental_with(change.bytes(), limited, log).unwrap_err();
+        assert!(doc.set_aside_bytes() <= 10_000);
+    }
+    let kept = doc.refused().len();
+    assert!((5..50).contains(&kept), "{kept} are kept");
+    assert!(doc.refused().iter().zip(&changes[100 - kept..]).all(|(a, b)| a.hash == b.hash()));
+    // Whoever brings one of them again is not heard.
+    assert!(changes.iter().all(|change| doc.is_refused(&change.hash())));
+    doc.load_incremental_with(changes[0].bytes(), limited, log).unwrap();
+    assert_eq!(doc.refused().len(), kept);
+}
