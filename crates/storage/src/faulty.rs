@@ -13,7 +13,8 @@ use std::cell::Cell;
 /// [`ChunkStore::apply`] is [`FaultyStore::write`] followed by [`FaultyStore::sync`]. A simulation
 /// with a clock calls the two apart, as far apart as its disk is slow, and may crash in between:
 /// what was written and not synced is then gone, except that the first batches of it, as many as
-/// the seed says, may have reached the disk all the same.
+/// the seed says, may have reached the disk all the same, and with [`FaultyStore::tear`] a part of
+/// the next one.
 #[derive(Debug)]
 pub struct FaultyStore {
     durable: MemoryStore,
@@ -22,6 +23,7 @@ pub struct FaultyStore {
     calls: Cell<u64>,
     crashed: Cell<bool>,
     capacity: Option<u64>,
+    tears: bool,
     random: u64,
 }
 
@@ -55,6 +57,7 @@ impl FaultyStore {
             calls: Cell::new(0),
             crashed: Cell::new(false),
             capacity: None,
+            tears: false,
             random: seed,
         }
     }
@@ -69,6 +72,14 @@ impl FaultyStore {
     /// with [`StoreErrorKind::Full`].
     pub fn limit(&mut self, bytes: Option<u64>) {
         self.capacity = bytes;
+    }
+
+    /// From now on a crash may leave a batch behind that is cut at some byte, as a store without
+    /// journal would: its first writes, and the beginning of a value. What a value replaces stays
+    /// until the new one is whole. That is less than [`ChunkStore`] promises, to see what a program
+    /// makes of a damaged disk.
+    pub fn tear(&mut self) {
+        self.tears = true;
     }
 
     /// The number of calls so far.
@@ -159,6 +170,40 @@ impl FaultyStore {
         for batch in written.iter().take(reached as usize) {
             self.durable.apply(batch).expect("invariant: a memory store does not fail");
         }
+        if let Some(next) = written.get(reached as usize).filter(|_| self.tears) {
+            let torn = self.cut(next);
+            self.durable.apply(&torn).expect("invariant: a memory store does not fail");
+        }
+    }
+
+    /// What a batch is when it is cut at some byte of what it puts, or behind one of its deletions.
+    fn cut(&mut self, batch: &Batch) -> Batch {
+        let length = |write: &Write| match write {
+            Write::Put(_, value) => value.len() as u64 + 1,
+            Write::Delete(_) => 1,
+        };
+        let mut left = self.next_random() % (batch.writes().iter().map(length).sum::<u64>() + 1);
+        let mut torn = Batch::new();
+        for write in batch.writes() {
+            if left == 0 {
+                break;
+            }
+            let is_whole = length(write) <= left;
+            match write {
+                Write::Put(key, value) if is_whole => torn.put(key.clone(), value.clone()),
+                Write::Put(key, value) if self.durable.load(key).is_ok_and(|old| old.is_none()) => {
+                    torn.put(key.clone(), value[..left as usize - 1].to_vec())
+                }
+                Write::Put(..) => &mut torn,
+                Write::Delete(key) if is_whole => torn.delete(key.clone()),
+                Write::Delete(_) => &mut torn,
+            };
+            if !is_whole {
+                break;
+            }
+            left -= length(write);
+        }
+        torn
     }
 
     fn check_room(&self, batch: &Batch) -> Result<(), StoreError> {

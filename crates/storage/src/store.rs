@@ -128,15 +128,4 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
-
-    /// The sum of the lengths of all values to be put, in bytes.
-    pub fn value_bytes(&self) -> usize {
-        self.writes
-            .iter()
-            .map(|write| match write {
-                Write::Put(_, value) => value.len(),
-                Write::Delete(_) => 0,
-            })
-            .sum()
-    }
 }

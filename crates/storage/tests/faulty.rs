@@ -101,3 +101,36 @@ fn a_limited_disk_is_full_until_there_is_room() {
     store.apply(&batch("bcd")).unwrap();
     assert_eq!(names(&store), ["a", "bcd"]);
 }
+
+#[test]
+fn a_store_that_tears_leaves_the_beginning_of_a_batch_behind_and_what_it_replaces() {
+    let key = |name: &str| StorageKey::new([name]).expect("a key");
+    let mut outcomes = BTreeSet::new();
+    for seed in 0..256 {
+        let mut store = FaultyStore::new(seed);
+        store.tear();
+        let mut first = Batch::new();
+        first.put(key("old"), b"old".to_vec()).put(key("replaced"), b"whole".to_vec());
+        store.apply(&first).unwrap();
+        let mut second = Batch::new();
+        second.put(key("new"), b"12".to_vec()).put(key("replaced"), b"other".to_vec());
+        second.delete(key("old"));
+        store.write(&second).unwrap();
+        store.crash();
+        store.restart();
+        let value = |name: &str| {
+            let bytes = store.durable().load(&key(name)).expect("memory does not fail");
+            bytes.map_or("none".to_owned(), |bytes| String::from_utf8(bytes).expect("text"))
+        };
+        outcomes.insert([value("new"), value("replaced"), value("old")].join(" "));
+    }
+    let expected = [
+        "none whole old",
+        " whole old",
+        "1 whole old",
+        "12 whole old",
+        "12 other old",
+        "12 other none",
+    ];
+    assert_eq!(outcomes, BTreeSet::from(expected.map(String::from)));
+}
