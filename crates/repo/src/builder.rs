@@ -29,6 +29,9 @@ pub struct RepoOptions {
     pub documents_per_connection: usize,
     /// How many bytes the deflated changes of one message may inflate to.
     pub max_inflated: usize,
+    /// How many bytes a document may keep of changes of peers that wait for others, and a sixteenth
+    /// of it of changes that were refused.
+    pub max_set_aside: usize,
     /// Names the person in the first change of each actor.
     pub author: Option<Vec<u8>>,
     /// Which servers to believe at `wss`; none: those that the operating system believes.
@@ -48,6 +51,7 @@ impl Default for RepoOptions {
             idle_after: None,
             documents_per_connection: 10_000,
             max_inflated: 256 << 20,
+            max_set_aside: 16 << 20,
             author: None,
             tls: None,
             dial_limits,
@@ -114,6 +118,7 @@ impl RepoBuilder {
             idle_after: self.options.idle_after,
             documents_per_connection: self.options.documents_per_connection,
             max_inflated: self.options.max_inflated,
+            max_set_aside: self.options.max_set_aside,
             ..HubOptions::new(peer.clone())
         };
         let chosen = ChosenDestinations::default();

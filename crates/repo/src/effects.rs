@@ -56,7 +56,7 @@ impl Core {
                 None
             }
             Effect::Warn { address, document, reason } => {
-                tracing::warn!(address, %document, reason, "a document is not served");
+                tracing::warn!(address, %document, reason, "a peer is not served as it wished");
                 None
             }
             Effect::ConnectionsChanged => {

@@ -159,6 +159,19 @@ impl Repo {
         Ok(self.listed().await?.deleted)
     }
 
+    /// Offers everything that is stored here to those to whom it goes, now and whenever they are
+    /// connected again, so that they hear each other's news of it. Documents are read one by one, and
+    /// only as far as it takes. Gives how many there are.
+    ///
+    /// # Errors
+    ///
+    /// When the disk cannot be read; the reason is in words.
+    pub async fn offer_stored(&self) -> Result<usize, String> {
+        let stored = self.listed().await?.stored;
+        self.core.with(|state, now| stored.iter().for_each(|id| state.hub.know(id, now)));
+        Ok(stored.len())
+    }
+
     async fn listed(&self) -> Result<Listed, String> {
         let (answer, listed) = oneshot::channel();
         let sent = self.core.look(|state| state.storage.send(StorageRequest::List { answer }));

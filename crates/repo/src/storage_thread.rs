@@ -190,11 +190,13 @@ impl StorageThread {
                 writes.delete(key);
             }
         }
-        for key in &batch.deletes {
-            writes.delete(storage_key(key));
-        }
+        // What replaces something is there before that goes: a store that breaks its word and leaves
+        // half a batch behind has lost nothing then.
         for (key, value) in &batch.puts {
             writes.put(storage_key(key), value.clone());
+        }
+        for key in &batch.deletes {
+            writes.delete(storage_key(key));
         }
         self.store.apply(&writes)
     }

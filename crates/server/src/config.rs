@@ -83,6 +83,11 @@ pub struct Arguments {
         value_parser = at_least_one())]
     pub max_inflated: usize,
 
+    /// Greatest size of changes of a document that are kept although they cannot be taken in, because
+    /// they wait for others, in bytes; those that were refused may take a sixteenth of it
+    #[arg(long, env = "REJOIN_MAX_SET_ASIDE", value_name = "BYTES", default_value_t = 16 << 20)]
+    pub max_set_aside: usize,
+
     /// Messages per second that a client may send over a longer time
     #[arg(long, env = "REJOIN_MAX_RATE", value_name = "N", default_value_t = 5_000,
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -231,6 +236,7 @@ impl Arguments {
             behind_proxy: self.behind_proxy,
             documents_per_connection: self.max_documents_per_connection,
             max_inflated: self.max_inflated,
+            max_set_aside: self.max_set_aside,
             idle_after: seconds(self.unload_seconds),
             name: self.name.clone(),
             linked: self.peers.iter().map(linked).collect(),

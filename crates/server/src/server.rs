@@ -19,9 +19,6 @@ use tokio::task::JoinHandle;
 /// The name of the store in the data directory.
 const STORE: &str = "rejoin.sqlite";
 
-/// The pause between two documents that are offered to linked servers at the start.
-const OFFER_PAUSE: Duration = Duration::from_millis(5);
-
 /// How often it is looked how the links to other servers are.
 const LOOK_AT_LINKS: Duration = Duration::from_millis(500);
 
@@ -56,6 +53,8 @@ pub struct ServerOptions {
     pub documents_per_connection: usize,
     /// How many bytes the deflated changes of one message may inflate to.
     pub max_inflated: usize,
+    /// How many bytes a document may keep of changes that cannot be taken in.
+    pub max_set_aside: usize,
     /// How long a document that nobody uses stays in memory.
     pub idle_after: Duration,
     /// The server's name among its peers; a random one when none is given.
@@ -91,11 +90,27 @@ impl ServerOptions {
             behind_proxy: false,
             documents_per_connection: 10_000,
             max_inflated: 256 << 20,
+            max_set_aside: 16 << 20,
             idle_after: Duration::from_secs(60),
             name: None,
             linked: Vec::new(),
             linked_tls: None,
         }
+    }
+
+    fn of_repo(&self) -> Result<RepoOptions, StartError> {
+        let name = self.name.as_ref();
+        let peer = name.map(|name| PeerId::new(name).map_err(|_| StartError::Name(name.clone())));
+        Ok(RepoOptions {
+            peer: peer.transpose()?,
+            reports_durable_heads: true,
+            idle_after: Some(self.idle_after),
+            documents_per_connection: self.documents_per_connection,
+            max_inflated: self.max_inflated,
+            max_set_aside: self.max_set_aside,
+            tls: self.linked_tls.clone(),
+            ..RepoOptions::default()
+        })
     }
 }
 
@@ -126,8 +141,8 @@ pub struct Server {
     listening: Option<Listening>,
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
-    /// Where there are linked servers: one goes through what lies on the disk at the start, one
-    /// tells how the links are.
+    /// Where there are linked servers: one lists what lies on the disk at the start, one tells how
+    /// the links are.
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -145,20 +160,8 @@ impl Server {
             return Err(StartError::Unguarded(options.listen));
         }
         let store = open_store(&options).await?;
-        let mut repo_options = RepoOptions {
-            reports_durable_heads: true,
-            idle_after: Some(options.idle_after),
-            documents_per_connection: options.documents_per_connection,
-            max_inflated: options.max_inflated,
-            tls: options.linked_tls.clone(),
-            ..RepoOptions::default()
-        };
-        if let Some(name) = &options.name {
-            let peer = PeerId::new(name).map_err(|_| StartError::Name(name.clone()))?;
-            repo_options.peer = Some(peer);
-        }
-        let builder = Repo::builder(Box::new(store)).options(repo_options).policy(ServeOnRequest);
-        let repo = builder.build()?;
+        let builder = Repo::builder(Box::new(store)).options(options.of_repo()?);
+        let repo = builder.policy(ServeOnRequest).build()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let listen_options = ListenOptions {
             tls: options.tls,
@@ -172,14 +175,15 @@ impl Server {
             ..ListenOptions::new(options.listen)
         };
         let listening = repo.listen(listen_options).await?;
-        let offering = (!options.linked.is_empty()).then(|| tokio::spawn(offer_all(repo.clone())));
-        let telling =
-            (!options.linked.is_empty()).then(|| tokio::spawn(tell_of_links(repo.clone())));
+        let mut tasks = Vec::new();
+        if !options.linked.is_empty() {
+            tasks.push(tokio::spawn(offer_all(repo.clone())));
+            tasks.push(tokio::spawn(tell_of_links(repo.clone())));
+        }
         for linked in options.linked {
             repo.dial(&linked.url, linked.token);
         }
         let address = listening.address();
-        let tasks = offering.into_iter().chain(telling).collect();
         Ok(Server { repo, listening: Some(listening), address, stopping, tasks })
     }
 
@@ -238,20 +242,12 @@ async fn tell_of_links(repo: Repo) {
     }
 }
 
-/// Brings every stored document into memory for a moment: linked servers are then offered it, now
-/// or when they can be reached, and what they have that is newer comes here.
+/// Linked servers are offered every stored document, now or when they can be reached, and what they
+/// have that is newer comes here.
 async fn offer_all(repo: Repo) {
-    let documents = match repo.list().await {
-        Ok(documents) => Vec::from_iter(documents),
-        Err(error) => return tracing::error!(error, "the documents cannot be listed"),
-    };
-    tracing::info!(documents = documents.len(), "offering documents to the linked servers");
-    for id in documents {
-        if let Err(error) = repo.find(&id).await {
-            tracing::warn!(document = %id, %error, "a document cannot be offered");
-        }
-        // Those who are connected come first.
-        tokio::time::sleep(OFFER_PAUSE).await;
+    match repo.offer_stored().await {
+        Ok(documents) => tracing::info!(documents, "offering documents to the linked servers"),
+        Err(error) => tracing::error!(error, "the documents cannot be listed"),
     }
 }
 

@@ -5,9 +5,10 @@ mod common;
 
 use common::process::{Process, free_address, health, stranger};
 use common::{append, client, find, note, saved_on_a_server, soon, text_of, until};
-use rejoin_document::{CommitOptions, ObjId};
+use rejoin_document::{ActorId, CommitOptions, Document, ObjId};
 use rejoin_repo::{DocumentId, PeerId};
 use rejoin_sync::wire::{Cbor, DocumentMessage, PeerMetadata, WireMessage};
+use rejoin_sync::{Message, MessageVersion};
 use rejoin_websocket::Receiver;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -251,4 +252,49 @@ async fn a_client_that_makes_the_server_compute_all_the_time_leaves_time_for_oth
         () = until("it is saved", || saved_on_a_server(&fresh)) => {}
     }
     drop((labour, his));
+}
+
+/// A sync message with a change of 2 kB that follows one that nobody has.
+fn waits_for_ever(document: &DocumentId, number: u32) -> Vec<u8> {
+    let mut other = Document::new();
+    for length in [1, 2_000] {
+        let mut transaction = other.transaction(&ActorId::new(&number.to_be_bytes()));
+        transaction.put(ObjId::ROOT, "noise", vec![0; length]).expect("it can be written");
+        transaction.commit(CommitOptions::default());
+    }
+    let heads = other.heads().to_vec();
+    let chunks =
+        heads.iter().filter_map(|head| other.change(head)).map(|c| c.bytes().to_vec()).collect();
+    let (need, have, flags) = (Vec::new(), Vec::new(), None);
+    let version = MessageVersion::V2;
+    let message = Message { version, heads, need, have, chunks, flags };
+    WireMessage::Sync(DocumentMessage {
+        sender: PeerId::new("stranger").expect("a name"),
+        target: PeerId::new("server").expect("a name"),
+        document: document.clone(),
+        data: message.encode(),
+    })
+    .encode()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_changes_wait_for_ever_is_told_of_in_the_log_and_hinders_nobody() {
+    let data = TempDir::new().unwrap();
+    let address = free_address();
+    let mut server = Process::start(data.path(), &address, &["--max-set-aside", "65536"]);
+    let url = format!("ws://{address}");
+    let hers = note(&client(&url), &url, "she writes");
+    until("it is saved", || saved_on_a_server(&hers)).await;
+    let (sender, _receiver) = stranger(&url).await;
+    for number in 0..200 {
+        sender.send(waits_for_ever(hers.id(), number)).await.expect("it is sent");
+    }
+    let line = server.line_with("a peer is not served as it wished");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("a line is an object");
+    let reason = line["fields"]["reason"].as_str().unwrap_or_default();
+    let what = "changes that wait for others or were refused take more than 65536 bytes";
+    assert!(reason.starts_with(what), "{line}");
+    append(&hers, " on");
+    until("it is saved", || saved_on_a_server(&hers)).await;
+    assert_eq!(text_of(&find(&client(&url), hers.id()).await), "she writes on");
 }

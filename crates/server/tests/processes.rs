@@ -154,7 +154,7 @@ async fn each_limit_that_is_tripped_stands_in_the_log_with_its_code() {
     warned("more than 2 documents on one connection", "");
     let (sender, _kept) = stranger(&url).await;
     sender.send(say(hers.id().clone(), b"nonsense".to_vec())).await.expect("it is sent");
-    warned("a document is not served", "");
+    warned("a peer is not served as it wished", "");
     let (sender, _kept) = stranger(&url).await;
     sender.send(vec![0; 100_001]).await.expect("it is sent");
     warned("connection closed", "1009");

@@ -11,14 +11,18 @@
 //! is busy, only the *names* of documents with news are queued for it; the message is made when
 //! there is room, so that a slow peer gets one message for many changes and costs no memory.
 
+mod chunks;
 mod company;
 mod connecting;
 mod connection;
+mod idling;
+mod loading;
 mod local;
 mod outgoing;
 mod receiving;
 mod requesting;
 mod saving;
+mod set_aside;
 mod slot;
 mod status;
 mod timers;
@@ -29,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use rejoin_document::TextUnit;
+use rejoin_document::{ChangeHash, TextUnit};
 
 pub use connection::{ConnectionPhase, ConnectionStatus};
 pub use local::{EditError, UnknownDocument};
@@ -64,11 +68,17 @@ pub struct HubOptions {
     pub reports_durable_heads: bool,
     /// Documents that nobody used for so long leave memory.
     pub idle_after: Option<Duration>,
-    /// A peer that uses more documents than this at once is answered that others are unavailable.
+    /// A peer that uses more documents than this at once is answered that others are unavailable,
+    /// unless it was dialed or let in as a server.
     pub documents_per_connection: usize,
     /// How many bytes the deflated changes of one message may inflate to. A peer that dialed us and
     /// sends more is disconnected; with one that we dialed, the document's session ends.
     pub max_inflated: usize,
+    /// How many bytes a document may keep of changes of peers that wait for others, and a sixteenth
+    /// of it of changes that were refused. The oldest are dropped, and asked for again.
+    pub max_set_aside: usize,
+    /// Incremental chunks of a document that take fewer bytes together are not worth a snapshot.
+    pub min_compaction: usize,
 }
 
 impl HubOptions {
@@ -84,6 +94,8 @@ impl HubOptions {
             idle_after: None,
             documents_per_connection: 10_000,
             max_inflated: 256 << 20,
+            max_set_aside: 16 << 20,
+            min_compaction: 32 << 10,
         }
     }
 }
@@ -94,6 +106,9 @@ pub struct Hub {
     introduction: Introduction,
     policy: Box<dyn SharePolicy>,
     slots: BTreeMap<DocumentId, Slot>,
+    /// The heads of documents that lie on the disk and of which nothing else is in memory: whoever
+    /// has the same of one can be told so without reading it.
+    asleep: BTreeMap<DocumentId, Vec<ChangeHash>>,
     connections: BTreeMap<ConnectionId, Connection>,
     dialers: BTreeMap<DialerId, Dialer>,
     /// Connections to which documents are announced.
@@ -106,6 +121,8 @@ pub struct Hub {
     loads: BTreeMap<LoadId, DocumentId>,
     /// What all messages that wait for the disk take of memory.
     waiting_bytes: usize,
+    /// What all changes that wait for others, or were refused, take of memory.
+    set_aside_bytes: usize,
     timers: Timers,
     saving: Saving,
     seen: SeenMessages,
@@ -136,6 +153,7 @@ impl Hub {
             options,
             policy,
             slots: BTreeMap::new(),
+            asleep: BTreeMap::new(),
             connections: BTreeMap::new(),
             dialers: BTreeMap::new(),
             announcing: BTreeSet::new(),
@@ -144,6 +162,7 @@ impl Hub {
             wanted: Wanted::new(),
             loads: BTreeMap::new(),
             waiting_bytes: 0,
+            set_aside_bytes: 0,
             timers: Timers::default(),
             saving: Saving::default(),
             seen: SeenMessages::default(),
@@ -220,6 +239,7 @@ impl Hub {
             Timer::SyncStates => self.note_sync_states(now),
             Timer::Dial(dialer) => self.dial_again(dialer),
             Timer::Greeting(connection) => self.greeting_due(connection, now),
+            Timer::Offer(connection) => self.offer_next(connection, now),
             Timer::Publish(document) => self.publish(&document),
             Timer::Pace(document) => self.queue_news_for_all(&document),
             Timer::Report(document) => self.report_durable(&document, |_, _| true),
@@ -227,6 +247,7 @@ impl Hub {
             Timer::Request(document) => self.stop_waiting(&document, now),
             Timer::Reload(document) => self.load_again(&document),
             Timer::Idle(document) => self.check_idle(&document, now),
+            Timer::AskAgain(document) => self.ask_again(&document),
         }
     }
 

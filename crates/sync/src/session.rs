@@ -21,6 +21,9 @@ pub struct Received {
     /// How many changes were refused. They are kept beside the document
     /// ([`Document::refused`]) and are not asked for again.
     pub refused: usize,
+    /// How many changes that waited for others, or were refused, were dropped because they took
+    /// more memory than [`State::set_max_set_aside`] allows. They are asked for again.
+    pub dropped: usize,
 }
 
 /// A message whose changes cannot be read. The state is as before.
@@ -133,6 +136,53 @@ pub(crate) fn generate_for_one_of_many(
     Some(Message { version, heads: told_heads, need, have, chunks: payload.chunks, flags })
 }
 
+/// The message that tells the heads of a document that is not in memory, to a peer that takes heads
+/// first and was not told them; none where the document itself is needed to say something.
+pub(crate) fn generate_heads(heads: &[ChangeHash], state: &mut State) -> Option<Message> {
+    let is_told = state.last_sent_heads.as_deref() == Some(heads);
+    let is_settled = state.theirs.as_ref().is_none_or(|theirs| theirs.heads == heads);
+    let takes_heads = state.peer.extensions.contains(Extensions::HEADS_FIRST);
+    if is_told || !is_settled || !takes_heads || state.needs_reset || heads.is_empty() {
+        return None;
+    }
+    state.last_sent_heads = Some(heads.to_vec());
+    state.heard_since_sent = false;
+    let mut bits = MessageFlags::SUPPORTS_SYNC_RESET;
+    if state.read_only {
+        bits |= MessageFlags::READ_ONLY;
+    }
+    Some(Message {
+        version: MessageVersion::V2,
+        heads: heads.to_vec(),
+        need: Vec::new(),
+        have: Vec::new(),
+        chunks: Vec::new(),
+        flags: Some(MessageFlags::new(bits, Extensions::OURS)),
+    })
+}
+
+/// Takes a message of a peer that has exactly the heads of a document that is not in memory, and
+/// asks for nothing by name; false, and nothing was taken, when the document is needed for it.
+pub(crate) fn receive_heads(heads: &[ChangeHash], state: &mut State, message: &Message) -> bool {
+    let flags = message.flags.unwrap_or_default();
+    let is_equal = message.heads == heads && !heads.is_empty();
+    let asks = !message.need.is_empty() || flags.contains(MessageFlags::SYNC_RESET);
+    // Who does not take heads first has to be told more than those.
+    let takes_heads = flags.extensions.contains(Extensions::HEADS_FIRST);
+    if !is_equal || asks || !message.chunks.is_empty() || !takes_heads {
+        return false;
+    }
+    state.note_flags(flags);
+    state.shared_heads = heads.to_vec();
+    state.in_flight = InFlight::Nothing;
+    state.need_rounds = 0;
+    let (need, have) = (Vec::new(), Vec::new());
+    let theirs = Theirs { heads: heads.to_vec(), need, have, asked_for_in_flight: false };
+    state.theirs = Some(theirs);
+    state.heard_since_sent = true;
+    true
+}
+
 /// Takes a message of the peer: its changes go into the document and its patches into `log`.
 ///
 /// Call [`generate_sync_message`] afterwards: there may be an answer.
@@ -148,6 +198,10 @@ pub fn receive_sync_message(
     log: &mut PatchLog,
 ) -> Result<Received, ReceiveError> {
     let Message { mut heads, mut need, mut have, chunks, flags, .. } = message;
+    if state.theirs.is_none() {
+        // A stored state may be ahead of a document that was restored from an older copy.
+        state.shared_heads.retain(|hash| has(doc, hash));
+    }
     let received = match state.read_only {
         true => Received::default(),
         false => take(doc, &chunks, state.load, log)?,
@@ -168,6 +222,9 @@ pub fn receive_sync_message(
     state.need_rounds = if need.is_empty() { 0 } else { state.need_rounds.saturating_add(1) };
     state.theirs = Some(Theirs { heads, need, have, asked_for_in_flight });
     state.heard_since_sent = true;
+    if received.dropped > 0 {
+        state.note_dropped();
+    }
     Ok(received)
 }
 
@@ -181,16 +238,21 @@ fn take(
     if chunks.is_empty() {
         return Ok(Received::default());
     }
-    let (changes, refused) = (doc.change_count(), doc.refused().len());
+    let (changes, refused, dropped) = (doc.change_count(), doc.refused().len(), doc.dropped());
     let loaded = doc.load_incremental_with(&chunks.concat(), options, log);
     // One that was refused before may fit now, so that there can also be fewer.
     let refused = doc.refused().len().saturating_sub(refused);
-    let received = Received { changes: doc.change_count() - changes, refused };
+    let dropped = doc.dropped().saturating_sub(dropped);
+    let received = Received { changes: doc.change_count() - changes, refused, dropped };
     match loaded {
         Ok(_) | Err(LoadError { cause: LoadErrorCause::Apply(_), .. }) => Ok(received),
         Err(source) => Err(ReceiveError { received, source }),
     }
 }
+
+/// So often in a row it is asked for changes that were dropped when they came. Each time the peer
+/// gives twice as much of what is before them, which needs no waiting.
+pub(crate) const MAX_DROPPED: u8 = 8;
 
 /// Whether a message is due because of changes that are known to be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,11 +266,12 @@ enum Ask {
 
 impl Ask {
     fn of(need: &[ChangeHash], state: &State) -> Self {
-        if need.is_empty() {
+        let is_in_vain = state.was_dropped && state.times_dropped >= MAX_DROPPED;
+        if need.is_empty() || is_in_vain {
             Self::Nothing
         } else if need != state.last_need {
             Self::First
-        } else if state.heard_since_sent && state.times_asked == 1 {
+        } else if state.heard_since_sent && (state.times_asked == 1 || state.was_dropped) {
             Self::Again
         } else {
             Self::Nothing
@@ -223,17 +286,19 @@ fn missing(doc: &Document, state: &State) -> Vec<ChangeHash> {
     if state.read_only || theirs.heads.iter().all(|hash| has(doc, hash)) {
         return Vec::new();
     }
-    let mut need = doc.missing_deps(&theirs.heads);
-    if !doc.refused().is_empty() {
-        let refused: HashSet<_> = doc.refused().iter().map(|refused| refused.hash).collect();
-        need.retain(|hash| !refused.contains(hash));
-    }
-    need.sort_unstable();
+    let mut need = doc.missing_before(&theirs.heads);
+    need.retain(|hash| !doc.is_refused(hash));
     need
 }
 
 /// Notes what a message says before it is written.
 fn note_sent(doc: &Document, state: &mut State, payload: &Payload, need: &[ChangeHash], ask: Ask) {
+    if state.last_sent_heads.as_deref() != Some(doc.heads()) {
+        state.times_dropped = 0;
+    }
+    if ask != Ask::Nothing && std::mem::take(&mut state.was_dropped) {
+        state.times_dropped += 1;
+    }
     state.last_sent_heads = Some(doc.heads().to_vec());
     state.times_asked = match ask {
         Ask::First => 1,

@@ -4,6 +4,7 @@ use rejoin_document::{ChangeHash, Document, LoadOptions};
 
 use crate::message::{Extensions, Have, MessageFlags};
 use crate::reader::{MalformedBytes, Reader, write_hashes};
+use crate::session::MAX_DROPPED;
 
 /// The first byte of a stored state. It is also a message version; the two never meet.
 const STATE_TAG: u8 = 0x43;
@@ -44,6 +45,10 @@ pub struct State {
     pub(crate) needs_reset: bool,
     /// How the changes of messages are taken in.
     pub(crate) load: LoadOptions,
+    /// Changes that waited, or were refused, were dropped since the peer was last asked for some.
+    pub(crate) was_dropped: bool,
+    /// How often the peer was asked again after that since the heads last moved.
+    pub(crate) times_dropped: u8,
     /// How many changes the messages of this session have held.
     pub(crate) changes_sent: usize,
 }
@@ -157,11 +162,6 @@ impl State {
         }
     }
 
-    /// What the peer can beyond Automerge's protocol, as far as it told.
-    pub fn peer_extensions(&self) -> Extensions {
-        self.peer.extensions
-    }
-
     /// Heads of what both have, as far as this side knows: every change up to them has been
     /// *received* by the peer, which says nothing about its disk.
     pub fn shared_heads(&self) -> &[ChangeHash] {
@@ -193,6 +193,13 @@ impl State {
     /// refused. 256 MiB unless this says otherwise.
     pub fn set_max_inflated(&mut self, bytes: usize) {
         self.load = self.load.max_inflated(bytes);
+    }
+
+    /// How many bytes of changes that wait for others a document may keep of what its peers send,
+    /// and a sixteenth of it of changes that were refused. Beyond it those that came first are
+    /// dropped, and asked for again. Without a limit unless this sets one.
+    pub fn set_max_set_aside(&mut self, bytes: usize) {
+        self.load = self.load.max_set_aside(bytes);
     }
 
     /// Whether the peer said that it ignores changes. It is then not sent any.
@@ -229,6 +236,17 @@ impl State {
         if flags.contains(MessageFlags::SYNC_RESET) {
             self.forget_sent();
         }
+    }
+
+    /// The document has dropped changes that were set aside: some of them may be this peer's, and
+    /// it may have to be asked again.
+    pub(crate) fn note_dropped(&mut self) {
+        self.was_dropped = true;
+    }
+
+    /// Asks once more for what was dropped as often as it came.
+    pub(crate) fn hope_again(&mut self) {
+        self.times_dropped = self.times_dropped.min(MAX_DROPPED - 1);
     }
 
     /// Forgets what was sent, so that everything the peer lacks is sent again.

@@ -6,8 +6,8 @@
 #[path = "session_support/peers.rs"]
 mod peers;
 
-use peers::{Peer, Random, Rejoin, sync};
-use rejoin_document::{ChangeHash, PatchLog};
+use peers::{Automerge, Peer, Random, Rejoin, sync};
+use rejoin_document::{ActorId, ChangeHash, CommitOptions, Document, ObjId, PatchLog};
 use rejoin_sync::{
     BloomFilter, Extensions, Have, Message, MessageFlags, MessageVersion, State,
     generate_sync_message, receive_sync_message,
@@ -154,4 +154,82 @@ fn a_session_with_a_liar_does_not_hinder_the_next_one() {
     assert!(State::decode(&states[liar].encode()).is_ok());
     sync(&mut victim, 0, &mut honest, 0);
     assert_eq!(victim.heads(), honest.heads());
+}
+
+/// How much a server keeps of what waits.
+const LIMIT: usize = 16 << 10;
+
+/// A stranger sends changes that wait for ever, until nothing else is left of what may wait.
+fn flood(doc: &mut Document, state: &mut State, number: u32) {
+    for actor in 0..32 {
+        let mut other = Document::new();
+        for value in 0..2 {
+            let name = [number.to_be_bytes(), [actor; 4]].concat();
+            let mut transaction = other.transaction(&ActorId::new(&name));
+            transaction.put(ObjId::ROOT, "x", value).unwrap();
+            transaction.commit(CommitOptions::default()).unwrap();
+        }
+        let head = other.heads()[0];
+        let empty = Message::decode(&[0x43, 0, 0, 0, 0]).unwrap();
+        let chunks = vec![other.change(&head).unwrap().bytes().to_vec()];
+        let message = Message { heads: vec![head], chunks, ..empty };
+        receive_sync_message(doc, state, message, &mut PatchLog::inactive()).unwrap();
+        assert!(doc.set_aside_bytes() <= LIMIT);
+    }
+}
+
+#[test]
+fn an_honest_peer_is_heard_beside_one_that_fills_what_may_wait() {
+    for kind in [Rejoin, Automerge] {
+        let mut good = Peer::new(kind, b"good");
+        (0..200).for_each(|number| good.put("y", number.to_string()));
+        good.open();
+        let log = &mut PatchLog::inactive();
+        let mut server = Document::new();
+        let (mut with_good, mut with_stranger) = (State::new(), State::new());
+        with_good.set_max_set_aside(LIMIT);
+        with_stranger.set_max_set_aside(LIMIT);
+        let first = generate_sync_message(&server, &mut with_good).unwrap();
+        good.receive(0, &first.encode());
+        let mut answer = Message::decode(&good.generate(0).unwrap()).unwrap();
+        // The first change is missing, and the others are far more than may wait. The last one of
+        // them is last.
+        answer.chunks = good.changes()[1..].to_vec();
+        answer.version = MessageVersion::V2;
+        let received = receive_sync_message(&mut server, &mut with_good, answer, log).unwrap();
+        assert!(received.dropped > 100, "{received:?}");
+        assert_eq!(server.change_count(), 0);
+        let mut rounds = 0;
+        while server.heads() != good.heads() {
+            flood(&mut server, &mut with_stranger, rounds);
+            rounds += 1;
+            assert!(rounds < 12, "{kind:?}: {} of 200 changes", server.change_count());
+            if let Some(message) = generate_sync_message(&server, &mut with_good) {
+                good.receive(0, &message.encode());
+            }
+            if let Some(message) = good.generate(0) {
+                let message = Message::decode(&message).unwrap();
+                receive_sync_message(&mut server, &mut with_good, message, log).unwrap();
+            }
+        }
+        println!("{kind:?}: {rounds} rounds");
+    }
+}
+
+#[test]
+fn what_is_dropped_as_often_as_it_comes_is_not_asked_for_without_end() {
+    // Two programs continued one actor: what the other wrote never fits, and is more than may wait.
+    let mut here = Peer::new(Rejoin, b"same");
+    let mut there = Peer::new(Rejoin, b"same");
+    here.put("x", "here");
+    (0..500).for_each(|number| there.put("x", number.to_string()));
+    for peer in [&mut here, &mut there] {
+        peer.open();
+        let Peer::Rejoin { states, .. } = peer else { unreachable!() };
+        states[0].set_max_set_aside(LIMIT);
+    }
+    let traffic = sync(&mut here, 0, &mut there, 0);
+    assert!(traffic.messages < 60, "{traffic:?}");
+    let Peer::Rejoin { doc, .. } = &here else { unreachable!() };
+    assert!(doc.set_aside_bytes() <= LIMIT + LIMIT / 16);
 }

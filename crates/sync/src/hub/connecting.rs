@@ -375,9 +375,11 @@ impl Hub {
         self.announcing.remove(&id);
         self.requestable.remove(&id);
         self.timers.clear(&Timer::Greeting(id));
+        self.timers.clear(&Timer::Offer(id));
         self.touched.remove(&id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.news.clear();
+        connection.offers.clear();
         let documents = std::mem::take(&mut connection.documents);
         let Some(peer) = connection.peer() else { return };
         let storage_id = peer.lasting_storage_id().cloned();

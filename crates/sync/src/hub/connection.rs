@@ -26,6 +26,8 @@ pub(super) struct Connection {
     pub(super) frames_bytes: usize,
     /// Documents with news for this peer, each once.
     pub(super) news: VecDeque<DocumentId>,
+    /// Documents on the disk that are still to be offered to this peer.
+    pub(super) offers: VecDeque<DocumentId>,
     /// Documents with a session on this connection.
     pub(super) documents: BTreeSet<DocumentId>,
     /// Documents that went to this peer because that was chosen, and no longer do.
@@ -110,6 +112,7 @@ impl Connection {
             frames: VecDeque::new(),
             frames_bytes: 0,
             news: VecDeque::new(),
+            offers: VecDeque::new(),
             documents: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
             subscriptions: BTreeSet::new(),

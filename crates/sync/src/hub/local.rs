@@ -29,8 +29,10 @@ pub enum EditError {
 
 impl Hub {
     /// Takes in a new document under a name that nothing else has, and begins to save and share it.
-    /// Under a name that is known, what is new in it is merged.
+    /// Under a name that is known, what is new in it is merged. A deletion under this name is taken
+    /// back, also one of which only a note on the disk tells.
     pub fn create(&mut self, document: &DocumentId, content: Document, now: Now) {
+        let is_new = !self.slots.contains_key(document);
         let slot = self
             .slots
             .entry(document.clone())
@@ -54,7 +56,10 @@ impl Hub {
             // What lies on the disk and is not in memory must not be taken for a part of this.
             slot.disk.forget_chunks();
         }
+        // Nobody has asked the disk: the note would delete the document at the next start.
+        slot.disk.may_have_note = is_new || !slot.is_in_memory();
         slot.document = content;
+        self.count_set_aside(document);
         let pending = self.take_pending(document);
         self.set_phase(document, Phase::Ready);
         self.timers.clear(&Timer::Request(document.clone()));
@@ -98,15 +103,15 @@ impl Hub {
         self.availability(document)
     }
 
-    /// Tells the hub that a document is on disk, without reading it. It is then announced like one
-    /// that is in memory; nothing else changes.
+    /// Tells the hub that a document is on disk, without reading it. It is then offered to those to
+    /// whom it is announced, now and whenever they are connected again; nothing else changes.
     pub fn know(&mut self, document: &DocumentId, now: Now) {
         if self.slots.contains_key(document) {
             return;
         }
-        self.slots.insert(document.clone(), Slot::new(Phase::Dormant, now.elapsed));
-        self.announce(document);
-        self.wake(document, now);
+        let heads = self.asleep.remove(document).unwrap_or_default();
+        self.slots.insert(document.clone(), Slot::dormant(heads, now.elapsed));
+        self.offer(document, now);
     }
 
     /// Ends the listening of one caller of [`Hub::open`].
@@ -206,6 +211,7 @@ impl Hub {
         slot.packed = LastPacked::default();
         slot.draft_version = 0;
         slot.disk = super::slot::Disk::default();
+        self.count_set_aside(document);
         self.take_pending(document);
         for id in sessions {
             if let Some(connection) = self.connections.get_mut(&id) {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ConnectionId, DocumentId, Effect, Now, PeerId,
-    session::generate_for_one_of_many,
+    session::{generate_for_one_of_many, generate_heads},
     wire::{DocumentMessage, RemoteHeads, WireMessage},
 };
 
@@ -209,6 +209,15 @@ impl Hub {
         let session = slot.sessions.get_mut(&id)?;
         let is_absent = slot.document.heads().is_empty();
         let peer = self.connections.get(&id)?.peer()?;
+        if slot.phase == Phase::Dormant {
+            let is_party = session.is_party(&*self.policy, peer, document);
+            if !is_party || session.problem.is_some() {
+                return None;
+            }
+            let data = generate_heads(&slot.disk.heads, &mut session.state)?.encode();
+            session.unanswered += 1;
+            return Some(WireMessage::Sync(self.message(document, target, data)));
+        }
         let may_speak = match slot.phase {
             Phase::Ready => {
                 !slot.publisher.is_holding() && session.is_party(&*self.policy, peer, document)

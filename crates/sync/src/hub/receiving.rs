@@ -3,12 +3,14 @@
 use super::{
     Hub, Timer,
     connection::Stage,
-    slot::{Disk, DurableReport, PeerKnowledge, Pending, Phase, Session, Slot},
+    set_aside::MAX_SET_ASIDE_BYTES,
+    slot::{DurableReport, PeerKnowledge, Pending, Phase, Session, Slot},
     traffic::Direction,
 };
 use crate::{
-    Access, ConnectionId, DocumentEvent, DocumentId, Effect, Extensions, LoadId, Message, Now,
-    Origin, PeerContext, PeerId, State, StorageId, StoredDocument, receive_sync_message,
+    Access, ConnectionId, DocumentEvent, DocumentId, Effect, Extensions, Message, Now, Origin,
+    PeerContext, PeerId, State, StorageId, receive_sync_message,
+    session::receive_heads,
     wire::{DocumentMessage, RemoteHeads, WireMessage},
 };
 use rejoin_document::{ChangeHash, Patch};
@@ -16,14 +18,24 @@ use rejoin_document::{ChangeHash, Patch};
 /// A document has few heads. Who reports more than this means something else than to inform.
 const MAX_REPORTED_HEADS: usize = 4096;
 
-/// All that waits while disks are read, or fail to be, takes at most this much of memory.
-const MAX_WAITING_BYTES: usize = 256 << 20;
-
 /// How a sync message came.
 struct Arrived {
     is_request: bool,
     /// The length of its frame.
     bytes: usize,
+}
+
+/// What a sync message did.
+struct Taken {
+    /// It was the first of its session.
+    is_first: bool,
+    new_changes: usize,
+    /// Changes that were dropped for want of room, whoever had sent them.
+    dropped: usize,
+    /// The heads before, when they have moved.
+    heads_before: Option<Vec<ChangeHash>>,
+    /// Why the session ends, in words, and whether it is for too many bytes.
+    problem: Option<(String, bool)>,
 }
 
 impl Hub {
@@ -100,7 +112,8 @@ impl Hub {
         let known = self.slots.contains_key(&document);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let is_withdrawn = connection.withdrawn.contains(&document);
-        let is_full = connection.documents.len() >= self.options.documents_per_connection
+        let is_full = !peer.is_trusted_server()
+            && connection.documents.len() >= self.options.documents_per_connection
             && !connection.documents.contains(&document);
         if is_full && !std::mem::replace(&mut connection.is_known_to_be_full, true) {
             let limit = self.options.documents_per_connection;
@@ -116,7 +129,9 @@ impl Hub {
             });
             return self.push_frame(id, &refusal);
         }
-        if !known {
+        if let (false, Some(heads)) = (known, self.asleep.remove(&document)) {
+            self.slots.insert(document.clone(), Slot::dormant(heads, now.elapsed));
+        } else if !known {
             self.slots.insert(document.clone(), Slot::new(Phase::Unavailable, now.elapsed));
             self.load(&document);
         }
@@ -126,6 +141,8 @@ impl Hub {
         slot.traffic.count(Direction::Received, bytes, slot.watchers > 0, now.elapsed);
         if slot.is_in_memory() {
             self.process(&document, id, peer, is_request, &message.data, now);
+        } else if self.is_settled_by_heads(&document, id, &message.data, now) {
+            // Nothing of the document is needed.
         } else if self
             .wait_for_disk(&document, Pending { connection: id, is_request, data: message.data })
         {
@@ -137,22 +154,37 @@ impl Hub {
         }
     }
 
-    /// Lets a message wait; false when too much waits already, for one document or for all.
-    fn wait_for_disk(&mut self, document: &DocumentId, message: Pending) -> bool {
+    /// Takes a message about a document that lies on the disk only, from a peer that has the same of
+    /// it; false when the document has to be read for it.
+    fn is_settled_by_heads(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        data: &[u8],
+        now: Now,
+    ) -> bool {
         let Some(slot) = self.slots.get_mut(document) else { return false };
-        let cost = message.cost();
-        if self.waiting_bytes + cost > MAX_WAITING_BYTES || !slot.pending.push(message) {
+        let Some(session) = slot.sessions.get_mut(&id) else { return false };
+        if slot.phase != Phase::Dormant || session.problem.is_some() {
             return false;
         }
-        self.waiting_bytes += cost;
+        let is_first = session.state.their_heads().is_none();
+        let settles = |message| receive_heads(&slot.disk.heads, &mut session.state, &message);
+        if !Message::decode(data).is_ok_and(settles) {
+            return false;
+        }
+        session.heard_at = Some(now.unix_ms);
+        session.unanswered = 0;
+        session.knowledge = PeerKnowledge::Has;
+        session.asked = false;
+        self.sync_state_changed(document, now);
+        self.status_changed.insert(document.clone());
+        self.queue_news(document, id);
+        self.report_durable(document, |other, session| other == id && session.reported.is_none());
+        if is_first {
+            self.pass_on_reports(document, |other| other == id);
+        }
         true
-    }
-
-    /// Takes what has waited for the disk.
-    pub(super) fn take_pending(&mut self, document: &DocumentId) -> Vec<Pending> {
-        let Some(slot) = self.slots.get_mut(document) else { return Vec::new() };
-        self.waiting_bytes -= slot.pending.cost();
-        slot.pending.take()
     }
 
     /// Makes the session of a document with a connection unless there is one.
@@ -180,8 +212,8 @@ impl Hub {
         self.status_changed.insert(document.clone());
     }
 
-    /// Takes a sync message into a document that is in memory.
-    fn process(
+    /// Takes a sync message into a document that is in memory, and lets everybody know who should.
+    pub(super) fn process(
         &mut self,
         document: &DocumentId,
         id: ConnectionId,
@@ -190,22 +222,56 @@ impl Hub {
         data: &[u8],
         now: Now,
     ) {
-        let Some(slot) = self.slots.get_mut(document) else { return };
-        let Some(session) = slot.sessions.get_mut(&id) else { return };
-        if session.problem.is_some() {
-            return;
+        let Some(taken) = self.take_in(document, id, is_request, data, now) else { return };
+        self.sync_state_changed(document, now);
+        self.count_changes(document, id, Direction::Received, taken.new_changes);
+        if let Some(before) = taken.heads_before {
+            let patches = self.slots.get_mut(document).and_then(Slot::take_patches);
+            self.changed(document, before, patches, Origin::Remote(peer.peer.clone()), now);
         }
+        if taken.dropped > 0 {
+            self.dropped(document, id, taken.dropped, now);
+        }
+        self.status_changed.insert(document.clone());
+        self.queue_news(document, id);
+        // What was durable before this session began will not be written again.
+        self.report_durable(document, |other, session| other == id && session.reported.is_none());
+        if taken.is_first {
+            self.pass_on_reports(document, |other| other == id);
+        }
+        self.answer_or_ask(document, now);
+        match taken.problem {
+            Some((problem, true)) => self.cut_too_large(id, &problem, now),
+            Some((problem, false)) => self.warn(id, document, problem),
+            None => {}
+        }
+    }
+
+    /// Takes a sync message into a document and the session that it belongs to; none where that has
+    /// come to an end.
+    fn take_in(
+        &mut self,
+        document: &DocumentId,
+        id: ConnectionId,
+        is_request: bool,
+        data: &[u8],
+        now: Now,
+    ) -> Option<Taken> {
+        let slot = self.slots.get_mut(document)?;
+        let session = slot.sessions.get_mut(&id).filter(|session| session.problem.is_none())?;
+        let by_others = self.set_aside_bytes - slot.set_aside_bytes;
+        let in_all = MAX_SET_ASIDE_BYTES.saturating_sub(by_others);
+        session.state.set_max_set_aside(self.options.max_set_aside.min(in_all));
         let before = slot.document.heads().to_vec();
-        let count_before = slot.document.change_count();
+        let (count, dropped) = (slot.document.change_count(), slot.document.dropped());
         let is_first = session.state.their_heads().is_none();
-        let mut is_too_large = false;
-        let result = Message::decode(data).map_err(|error| error.to_string()).and_then(|message| {
-            receive_sync_message(&mut slot.document, &mut session.state, message, &mut slot.log)
-                .map_err(|error| {
-                    is_too_large = error.is_too_large();
-                    error.to_string()
-                })
-        });
+        let result = match Message::decode(data) {
+            Ok(message) => {
+                receive_sync_message(&mut slot.document, &mut session.state, message, &mut slot.log)
+                    .map_err(|error| (error.to_string(), error.is_too_large()))
+            }
+            Err(error) => Err((error.to_string(), false)),
+        };
         session.heard_at = Some(now.unix_ms);
         session.unanswered = 0;
         if session.state.their_heads().is_some_and(|heads| !heads.is_empty()) {
@@ -218,41 +284,29 @@ impl Hub {
             session.asked = false;
             session.wants = true;
         }
+        let problem = result.err();
         // One document that cannot be synced does not cost the others of this connection.
-        session.problem = result.err();
-        let problem = session.problem.clone();
-        let changed = slot.document.heads() != before.as_slice();
-        session.contributed |= changed;
-        let new_changes = slot.document.change_count() - count_before;
+        session.problem = problem.as_ref().map(|(problem, _)| problem.clone());
+        let has_changed = slot.document.heads() != before.as_slice();
+        session.contributed |= has_changed;
+        let taken = Taken {
+            is_first,
+            new_changes: slot.document.change_count() - count,
+            dropped: slot.document.dropped().saturating_sub(dropped),
+            heads_before: has_changed.then_some(before),
+            problem,
+        };
         // Somebody who writes, or has just come to read, is company: nothing is held back.
-        if (changed || is_first) && slot.publisher.yields_to_company() {
+        if (has_changed || is_first) && slot.publisher.yields_to_company() {
             slot.publisher.published();
             self.timers.clear(&Timer::Publish(document.clone()));
             self.queue_news_for_all(document);
         }
-        self.sync_state_changed(document, now);
-        self.count_changes(document, id, Direction::Received, new_changes);
-        if changed {
-            let patches = self.slots.get_mut(document).and_then(Slot::take_patches);
-            self.changed(document, before, patches, Origin::Remote(peer.peer.clone()), now);
-        }
-        self.status_changed.insert(document.clone());
-        self.queue_news(document, id);
-        // What was durable before this session began will not be written again.
-        self.report_durable(document, |other, session| other == id && session.reported.is_none());
-        if is_first {
-            self.pass_on_reports(document, |other| other == id);
-        }
-        self.answer_or_ask(document, now);
-        if let Some(problem) = problem {
-            match is_too_large {
-                true => self.cut_too_large(id, &problem, now),
-                false => self.warn(id, document, problem),
-            }
-        }
+        self.count_set_aside(document);
+        Some(taken)
     }
 
-    fn warn(&mut self, id: ConnectionId, document: &DocumentId, reason: String) {
+    pub(super) fn warn(&mut self, id: ConnectionId, document: &DocumentId, reason: String) {
         let address = self.connections.get(&id).map_or("", |connection| connection.address());
         let (address, document) = (address.to_owned(), document.clone());
         self.effects.push(Effect::Warn { address, document, reason });
@@ -342,120 +396,6 @@ impl Hub {
         }
         self.status_changed.insert(document.clone());
         self.forget_if_unused(document);
-    }
-
-    /// Asks the disk for a document.
-    pub(super) fn load(&mut self, document: &DocumentId) {
-        let load = LoadId(self.take_id());
-        self.loads.insert(load, document.clone());
-        self.set_phase(document, Phase::Loading(load));
-        self.effects.push(Effect::Load { load, document: document.clone() });
-    }
-
-    pub(super) fn load_again(&mut self, document: &DocumentId) {
-        if self.slots.get(document).is_some_and(|slot| slot.phase == Phase::LoadFailed) {
-            self.load(document);
-        }
-    }
-
-    pub(super) fn loaded(
-        &mut self,
-        load: LoadId,
-        result: Result<Box<StoredDocument>, String>,
-        now: Now,
-    ) {
-        let Some(document) = self.loads.remove(&load) else { return };
-        if self.slots.get(&document).is_none_or(|slot| slot.phase != Phase::Loading(load)) {
-            return;
-        }
-        match result {
-            Ok(stored) => self.loaded_well(&document, *stored, now),
-            Err(reason) => {
-                let random = self.random.next();
-                if let Some(slot) = self.slots.get_mut(&document) {
-                    slot.load_error = Some(reason.clone());
-                    let at = now.elapsed + slot.reload.failed(random);
-                    self.timers.set(Timer::Reload(document.clone()), at);
-                }
-                self.set_phase(&document, Phase::LoadFailed);
-                self.tell(&document, DocumentEvent::LoadFailed(reason));
-            }
-        }
-    }
-
-    fn loaded_well(&mut self, document: &DocumentId, stored: StoredDocument, now: Now) {
-        let Some(slot) = self.slots.get_mut(document) else { return };
-        slot.load_error = None;
-        slot.reload.succeeded();
-        slot.last_used = now.elapsed;
-        if stored.deleted {
-            // Nobody gets it, and whoever has spoken of it hears so.
-            slot.sessions.values_mut().for_each(|session| session.wants = true);
-            self.take_pending(document);
-            self.set_phase(document, Phase::Deleted);
-            self.tell(document, DocumentEvent::Deleted);
-            return self.answer_or_ask(document, now);
-        }
-        let unsaved_states = std::mem::take(&mut slot.disk.unsaved_states);
-        (slot.document, slot.disk) = Disk::found(stored, now.unix_ms);
-        slot.disk.unsaved_states = unsaved_states;
-        // A draft that lies there is the one that there is.
-        slot.disk.draft_version = slot.draft_version;
-        let phase = match slot.document.heads().is_empty() {
-            true => Phase::Unavailable,
-            false => Phase::Ready,
-        };
-        let ids: Vec<_> = slot.sessions.keys().copied().collect();
-        let pending = self.take_pending(document);
-        self.set_phase(document, phase);
-        self.watch_idleness(document, now);
-        // Sessions were made before the disk told what was shared with these peers.
-        for id in ids {
-            self.restore_session(document, id);
-        }
-        if phase == Phase::Ready {
-            self.tell(document, DocumentEvent::Ready);
-            self.announce(document);
-            self.queue_news_for_all(document);
-        }
-        self.process_pending(document, pending, now);
-        self.answer_or_ask(document, now);
-    }
-
-    /// Takes in what has waited for the disk.
-    pub(super) fn process_pending(
-        &mut self,
-        document: &DocumentId,
-        pending: Vec<Pending>,
-        now: Now,
-    ) {
-        for Pending { connection, is_request, data } in pending {
-            let Some(peer) =
-                self.connections.get(&connection).and_then(|open| open.peer().cloned())
-            else {
-                continue;
-            };
-            self.process(document, connection, &peer, is_request, &data, now);
-        }
-    }
-
-    /// Gives a session that has not begun what the disk knows of its peer.
-    fn restore_session(&mut self, document: &DocumentId, id: ConnectionId) {
-        let Some(peer) = self.connections.get(&id).and_then(|open| open.peer().cloned()) else {
-            return;
-        };
-        let Some(slot) = self.slots.get_mut(document) else { return };
-        let Some(session) = slot.sessions.get(&id) else { return };
-        if session.state.their_heads().is_none() {
-            let (access, wants, is_chosen) = (session.access, session.wants, session.is_chosen);
-            slot.sessions.remove(&id);
-            self.ensure_session(document, id, &peer, access);
-            let session = self.slots.get_mut(document).and_then(|slot| slot.sessions.get_mut(&id));
-            if let Some(session) = session {
-                session.wants = wants;
-                session.is_chosen = is_chosen;
-            }
-        }
     }
 
     /// The peer has no use for the name that it was asked about.

@@ -6,10 +6,13 @@ use super::{
     Hub, Timer,
     slot::{PeerKnowledge, Phase},
 };
-use crate::{Access, ConnectionId, DocumentEvent, DocumentId, Now, PeerContext};
+use crate::{Access, ConnectionId, DocumentEvent, DocumentId, Extensions, Now, PeerContext};
 
 /// Peers that say nothing for so long after they were asked do not have the document.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two documents that lie on the disk and are offered to a peer that has just come: those
+/// who are connected come first, here and there.
+const OFFER_PAUSE: Duration = Duration::from_millis(5);
 /// A peer that asks hears only after so long that nobody has the document: links travel faster
 /// than documents, so that what it names may be on its way here.
 const GRACE: Duration = Duration::from_millis(500);
@@ -140,28 +143,60 @@ impl Hub {
         }
     }
 
-    /// Starts syncing everything that is announced to a peer that has just come.
+    /// Starts syncing everything that is announced to a peer that has just come: at once what is in
+    /// memory, and one by one what lies on the disk, first of it what somebody here uses.
+    ///
+    /// All of that is named, also what the peer is known to have: a server tells the news of a
+    /// document to none but those who named it on the same connection.
     pub(super) fn announce_all(&mut self, id: ConnectionId, peer: &PeerContext, now: Now) {
-        let here: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| match slot.phase {
-                Phase::Ready => true,
-                // What the peer has on its disk needs no announcement, unless somebody here wants
-                // to hear its own news of it: a server tells them to none but those who named the
-                // document. That it once received something says nothing after a crash.
-                Phase::Dormant => {
-                    let durable = peer.lasting_storage_id().and_then(|id| slot.durable.get(id));
-                    !slot.sessions.is_empty()
-                        || durable.is_none_or(|report| report.heads != slot.disk.heads)
-                }
-                _ => false,
-            })
-            .map(|(document, _)| document.clone())
-            .collect();
-        for document in here {
+        let (mut ready, mut used, mut unused) = (Vec::new(), Vec::new(), Vec::new());
+        for (document, slot) in &self.slots {
+            match slot.phase {
+                Phase::Ready => ready.push(document.clone()),
+                Phase::Dormant if !slot.sessions.is_empty() => used.push(document.clone()),
+                Phase::Dormant => unused.push(document.clone()),
+                _ => {}
+            }
+        }
+        for document in ready {
             self.announce_to(&document, id, peer);
-            self.wake(&document, now);
+        }
+        used.append(&mut unused);
+        if let Some(connection) = self.connections.get_mut(&id).filter(|_| !used.is_empty()) {
+            connection.offers.extend(used);
+            self.timers.set_if_unset(Timer::Offer(id), now.elapsed);
+        }
+    }
+
+    /// Offers a document that lies on the disk to all who are connected, when it is its turn.
+    pub(super) fn offer(&mut self, document: &DocumentId, now: Now) {
+        for id in &self.announcing {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.offers.push_back(document.clone());
+                self.timers.set_if_unset(Timer::Offer(*id), now.elapsed);
+            }
+        }
+    }
+
+    /// Offers the next document to a peer.
+    pub(super) fn offer_next(&mut self, id: ConnectionId, now: Now) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(peer) = connection.peer().cloned() else { return };
+        while let Some(document) = connection.offers.pop_front() {
+            // What came into memory meanwhile was announced then.
+            let slot = self.slots.get(&document).filter(|slot| slot.phase == Phase::Dormant);
+            let Some(slot) = slot.filter(|_| self.policy.announce(&peer, &document)) else {
+                continue;
+            };
+            // Whoever takes heads first need not be told more than those.
+            let extensions = Extensions::from_bits(peer.metadata.sync_extensions);
+            let needs_document =
+                slot.disk.heads.is_empty() || !extensions.contains(Extensions::HEADS_FIRST);
+            self.announce_to(&document, id, &peer);
+            if needs_document {
+                self.wake(&document, now);
+            }
+            return self.timers.set(Timer::Offer(id), now.elapsed + OFFER_PAUSE);
         }
     }
 

@@ -1,17 +1,16 @@
-//! When and what to write: group commits, compaction, sync states, and what leaves memory.
+//! When to write and what: group commits, failures, and sync states.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
-use rejoin_document::ChangeHash;
-
-use super::{Hub, Timer, slot::Phase, slot::Slot};
-use crate::{
-    DocumentId, Effect, Now, StorageId, StoredKey, WriteBatch, WriteId, dialer::Backoff,
-    session_payload::LastPacked,
+use super::{
+    Hub, Timer,
+    chunks::{DocumentWrite, write_of},
+    slot::Phase,
 };
+use crate::{DocumentId, Effect, Now, StoredKey, WriteBatch, WriteId, dialer::Backoff};
 
 /// Commits begin at least so long after one another, which is also the longest that an edit waits
 /// for its commit to begin.
@@ -24,16 +23,13 @@ const STATES_EVERY: Duration = Duration::from_secs(10);
 const MAX_BATCH_BYTES: usize = 16 << 20;
 /// When so many documents in a row could not be written one by one, it is the disk and not they.
 const LONE_FAILURES: usize = 3;
-/// Incremental chunks below this are not worth a snapshot.
-const MIN_COMPACTION_BYTES: usize = 32 << 10;
-
 /// What is to be written and what is being written.
 #[derive(Debug, Default)]
 pub(super) struct Saving {
-    dirty: BTreeSet<DocumentId>,
+    pub(super) dirty: BTreeSet<DocumentId>,
     /// Documents of which everything goes; true when it is noted that they were deleted.
     erased: BTreeMap<DocumentId, bool>,
-    states_changed: BTreeSet<DocumentId>,
+    pub(super) states_changed: BTreeSet<DocumentId>,
     in_flight: Option<InFlight>,
     last_start: Option<Duration>,
     backoff: Backoff,
@@ -98,10 +94,17 @@ impl Saving {
     }
 
     /// Whether the disk still has what was stored of a document before it was erased.
-    fn is_erasing(&self, document: &DocumentId) -> bool {
+    pub(super) fn is_erasing(&self, document: &DocumentId) -> bool {
         let in_flight = self.in_flight.as_ref();
         self.erased.contains_key(document)
             || in_flight.is_some_and(|in_flight| in_flight.erased.contains_key(document))
+    }
+
+    /// Whether something of a document is on its way to the disk.
+    pub(super) fn is_writing(&self, document: &DocumentId) -> bool {
+        self.in_flight.as_ref().is_some_and(|in_flight| {
+            in_flight.documents.iter().any(|write| write.document == *document)
+        })
     }
 
     /// Whether a document could be written without erasing anything first.
@@ -114,20 +117,6 @@ impl Saving {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
     changes: usize,
-    draft_version: u64,
-}
-
-/// What a batch does to one document.
-#[derive(Debug)]
-struct DocumentWrite {
-    document: DocumentId,
-    heads: Vec<ChangeHash>,
-    added: Vec<(StoredKey, usize)>,
-    removed: Vec<StoredKey>,
-    /// Where the refused changes are afterwards.
-    refused: Option<StoredKey>,
-    states: Vec<(StorageId, Vec<u8>)>,
-    dropped_states: BTreeSet<StorageId>,
     draft_version: u64,
 }
 
@@ -234,7 +223,7 @@ impl Hub {
     }
 
     /// Notes the sync states of a document; true when some must be written.
-    fn keep_states(&mut self, document: &DocumentId) -> bool {
+    pub(super) fn keep_states(&mut self, document: &DocumentId) -> bool {
         let Some(slot) = self.slots.get_mut(document) else { return false };
         for (id, session) in &slot.sessions {
             let peer = self.connections.get(id).and_then(|open| open.peer());
@@ -267,7 +256,7 @@ impl Hub {
                 && let Some(document) = chosen.next()
             {
                 if let Some(slot) = self.slots.get(&document) {
-                    let write = write_of(&document, slot, &mut batch);
+                    let write = write_of(&document, slot, self.options.min_compaction, &mut batch);
                     bytes += write.added.iter().map(|(_, length)| *length).sum::<usize>();
                     documents.push(write);
                 }
@@ -399,6 +388,7 @@ impl Hub {
             slot.disk.unsaved_states.retain(|id, unsaved| *id != storage_id || *unsaved != state);
             slot.disk.sync_states.insert(storage_id, state);
         }
+        slot.disk.may_have_note = false;
         slot.disk.dropped_states.retain(|id| !written.dropped_states.contains(id));
         slot.disk.refused = written.refused;
         let moved = slot.disk.heads != written.heads;
@@ -415,163 +405,4 @@ impl Hub {
         self.status_changed.insert(document.clone());
         self.forget_if_unused(document);
     }
-
-    /// From now on looks now and then whether the document is still used.
-    pub(super) fn watch_idleness(&mut self, document: &DocumentId, now: Now) {
-        if let Some(idle_after) = self.options.idle_after {
-            self.timers.set(Timer::Idle(document.clone()), now.elapsed + idle_after);
-        }
-    }
-
-    pub(super) fn check_idle(&mut self, document: &DocumentId, now: Now) {
-        let Some(idle_after) = self.options.idle_after else { return };
-        let Some(slot) = self.slots.get(document) else { return };
-        if slot.phase != Phase::Ready {
-            return;
-        }
-        let due = slot.last_used + idle_after;
-        let is_used = slot.watchers > 0 || due > now.elapsed;
-        let holds = slot.is_dirty() || slot.publisher.is_holding() || slot.document.draft_len() > 0;
-        let is_being_written = self.saving.in_flight.as_ref().is_some_and(|in_flight| {
-            in_flight.documents.iter().any(|write| write.document == *document)
-        });
-        if is_used || holds || is_being_written || self.keep_states(document) {
-            if !self.saving.dirty.contains(document)
-                && self.slots.get(document).is_some_and(|s| !s.disk.unsaved_states.is_empty())
-            {
-                self.needs_saving(document, now);
-            }
-            let again = if due > now.elapsed { due } else { now.elapsed + idle_after };
-            self.timers.set(Timer::Idle(document.clone()), again);
-            return;
-        }
-        if let Some(slot) = self.slots.get_mut(document) {
-            slot.document = rejoin_document::Document::new();
-            slot.packed = LastPacked::default();
-        }
-        self.set_phase(document, Phase::Dormant);
-        self.forget_if_unused(document);
-    }
-
-    /// Drops what is left of a document that nobody uses and that is not in memory.
-    pub(super) fn forget_if_unused(&mut self, document: &DocumentId) {
-        let Some(slot) = self.slots.get(document) else { return };
-        let is_light = matches!(
-            slot.phase,
-            Phase::Unavailable | Phase::Requesting | Phase::LoadFailed | Phase::Dormant
-        );
-        let is_unused = slot.watchers == 0 && slot.sessions.is_empty();
-        // What lies on disk is announced to those whom we dial when they are there again.
-        if slot.phase == Phase::Dormant && !self.dialers.is_empty() {
-            return;
-        }
-        // Whoever asks next would read what is about to go.
-        if self.saving.is_erasing(document) {
-            return;
-        }
-        if is_light && is_unused && !slot.is_dirty() && slot.disk.unsaved_states.is_empty() {
-            self.forget(document);
-        }
-    }
-
-    pub(super) fn forget(&mut self, document: &DocumentId) {
-        self.slots.remove(document);
-        self.wanted.remove(document);
-        self.saving.states_changed.remove(document);
-        for timer in [
-            Timer::Publish,
-            Timer::Pace,
-            Timer::Report,
-            Timer::Presence,
-            Timer::Request,
-            Timer::Reload,
-            Timer::Idle,
-        ] {
-            self.timers.clear(&timer(document.clone()));
-        }
-    }
-}
-
-/// Adds to the batch what makes the disk equal to memory for one document.
-fn write_of(document: &DocumentId, slot: &Slot, batch: &mut WriteBatch) -> DocumentWrite {
-    let mut write = DocumentWrite {
-        document: document.clone(),
-        heads: slot.heads().to_vec(),
-        added: Vec::new(),
-        removed: Vec::new(),
-        refused: slot.disk.refused.clone(),
-        states: Vec::new(),
-        dropped_states: slot.disk.dropped_states.clone(),
-        draft_version: slot.draft_version,
-    };
-    if slot.heads() != slot.disk.heads {
-        let Chunks { puts, removed, refused } = chunks_of(document, slot);
-        write.refused = refused;
-        write.added = puts.iter().map(|(key, chunk)| (key.clone(), chunk.len())).collect();
-        batch.puts.extend(puts);
-        batch.deletes.extend(removed.iter().cloned());
-        write.removed = removed;
-    }
-    // The journal goes in the same batch as the change that the draft has become.
-    if slot.draft_version != slot.disk.draft_version {
-        match slot.document.draft_journal() {
-            Some(journal) => batch.puts.push((StoredKey::draft(document), journal)),
-            None => batch.deletes.push(StoredKey::draft(document)),
-        }
-    }
-    // Sync states speak of changes that are on disk already or in this batch.
-    for (storage_id, state) in &slot.disk.unsaved_states {
-        batch.puts.push((StoredKey::sync_state(document, storage_id), state.clone()));
-        write.states.push((storage_id.clone(), state.clone()));
-    }
-    let dropped = slot.disk.dropped_states.iter();
-    batch.deletes.extend(dropped.map(|storage_id| StoredKey::sync_state(document, storage_id)));
-    write
-}
-
-/// What is put, and what goes because that replaces it.
-struct Chunks {
-    puts: Vec<(StoredKey, Vec<u8>)>,
-    removed: Vec<StoredKey>,
-    /// Where the refused changes are then.
-    refused: Option<StoredKey>,
-}
-
-/// A snapshot when one is due, with the chunks that it replaces, or else an incremental chunk.
-///
-/// All that was read without fault is somewhere in what replaces it: a save has the changes that
-/// wait for others behind it, and those that were refused get a chunk of their own. So nobody keeps
-/// old chunks on the disk by sending changes that wait for ever. Incremental chunks hold what was
-/// applied and nothing else, or each would repeat all that waits.
-fn chunks_of(document: &DocumentId, slot: &Slot) -> Chunks {
-    let disk = &slot.disk;
-    let incremental: Vec<u8> = slot
-        .document
-        .changes_since(&disk.heads)
-        .iter()
-        .flat_map(|change| change.bytes())
-        .copied()
-        .collect();
-    // What was refused does not shrink, however often all else is saved anew.
-    let refused_bytes = disk.refused.as_ref().and_then(|key| disk.chunks.get(key)).unwrap_or(&0);
-    let grown = disk.incremental_bytes - refused_bytes + incremental.len();
-    // A snapshot costs time with the number of changes and room with its length, so that it has to
-    // be earned in both: however long the history, the cost per edit stays the same.
-    let worth = disk.snapshot_bytes.max(slot.document.change_count()).max(MIN_COMPACTION_BYTES);
-    if !disk.chunks.is_empty() && grown < worth {
-        let puts = vec![(StoredKey::incremental(document, &incremental), incremental)];
-        return Chunks { puts, removed: Vec::new(), refused: disk.refused.clone() };
-    }
-    let key = StoredKey::snapshot(document, slot.document.heads());
-    let mut puts = vec![(key, slot.document.save())];
-    let refused: Vec<&[u8]> = slot.document.refused().iter().map(|one| one.bytes()).collect();
-    let refused = (!refused.is_empty() && !disk.chunks.is_empty()).then(|| {
-        let refused = refused.concat();
-        let key = StoredKey::incremental(document, &refused);
-        puts.push((key.clone(), refused));
-        key
-    });
-    let is_put = |old: &StoredKey| puts.iter().any(|(key, _)| key == old);
-    let removed = disk.chunks.keys().filter(|old| !is_put(old)).cloned().collect();
-    Chunks { puts, removed, refused }
 }

@@ -120,6 +120,8 @@ pub(super) struct Slot {
     pub(super) durable: BTreeMap<StorageId, DurableReport>,
     pub(super) last_used: Duration,
     pub(super) traffic: DocumentTraffic,
+    /// What its changes that wait or were refused take, as the hub has counted it.
+    pub(super) set_aside_bytes: usize,
 }
 
 /// What is on the disk of a document.
@@ -142,8 +144,12 @@ pub(super) struct Disk {
     pub(super) sync_states: BTreeMap<StorageId, Vec<u8>>,
     /// Sync states of closed sessions that are not on disk yet.
     pub(super) unsaved_states: BTreeMap<StorageId, Vec<u8>>,
+    /// The document was not read, so that it is not known which sync states there are.
+    pub(super) has_unknown_states: bool,
     /// Stores whose sync state is still on disk and has to go.
     pub(super) dropped_states: BTreeSet<StorageId>,
+    /// The document was made without asking the disk, where a note may lie that it was deleted.
+    pub(super) may_have_note: bool,
 }
 
 /// What a store says that it would still have after a power cut.
@@ -189,6 +195,8 @@ pub(super) struct Session {
     pub(super) problem: Option<String>,
     /// The document goes to this peer because that was chosen here.
     pub(super) is_chosen: bool,
+    /// It was put down in the log that changes were dropped that the peer had sent.
+    pub(super) is_known_to_overflow: bool,
 }
 
 /// What a peer said about whether it has a document.
@@ -219,12 +227,19 @@ impl Slot {
             durable: BTreeMap::new(),
             last_used: now,
             traffic: DocumentTraffic::default(),
+            set_aside_bytes: 0,
         }
     }
 
     /// What changed since the last call; none while nobody watches.
     pub(super) fn take_patches(&mut self) -> Option<Vec<Patch>> {
         self.log.is_active().then(|| self.log.take())
+    }
+
+    /// A document that lies on the disk, and its heads if they are known.
+    pub(super) fn dormant(heads: Vec<ChangeHash>, now: Duration) -> Self {
+        let disk = Disk { heads, has_unknown_states: true, ..Disk::default() };
+        Self { disk, ..Self::new(Phase::Dormant, now) }
     }
 
     /// The heads as far as they are known without reading the disk.
@@ -300,6 +315,10 @@ impl Disk {
 
     /// Notes a sync state to be written; false when the disk has it already.
     pub(super) fn keep_state(&mut self, storage_id: &StorageId, state: Vec<u8>) -> bool {
+        // What lies there is older at worst, which costs a few bytes.
+        if self.has_unknown_states {
+            return false;
+        }
         let known = self.sync_states.get(storage_id);
         // That nothing is shared need not be written down: whoever names documents that are not
         // here would fill the disk with it.
@@ -351,6 +370,7 @@ impl Session {
             heard_at: None,
             problem: None,
             is_chosen: false,
+            is_known_to_overflow: false,
         }
     }
 

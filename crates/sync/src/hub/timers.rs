@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Dial(DialerId),
     /// Stop waiting for the first message of a connection.
     Greeting(ConnectionId),
+    /// Offer a document that lies on the disk to the peer of a connection.
+    Offer(ConnectionId),
     /// Publish what a document holds back.
     Publish(DocumentId),
     /// Speak of a document to peers that do not answer.
@@ -32,6 +34,8 @@ pub(super) enum Timer {
     Reload(DocumentId),
     /// Look whether a document can leave memory.
     Idle(DocumentId),
+    /// Ask once more for changes of a document that were dropped.
+    AskAgain(DocumentId),
 }
 
 /// At most one wake-up per purpose.

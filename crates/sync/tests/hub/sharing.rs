@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use rejoin_document::Document;
 use rejoin_sync::{
     Access, Admitted, Availability, ChosenDestinations, Destination, DocumentId, HubOptions,
     Offers, PeerContext, PublishMode, ServeOnRequest, ShareAll, SharePolicy, wire::WireMessage,
 };
 
-use crate::harness::{Net, id, options, server_options};
+use crate::harness::{Net, id, options, read, server_options, text_of, write};
 
 /// Everybody may have this much.
 struct Allow(Access);
@@ -294,4 +295,115 @@ fn a_deleted_document_is_not_taken_back() {
     net.advance(Duration::from_secs(5));
     assert_eq!(net.text(restarted, &id(1)), net.text(client, &id(1)));
     assert!(!net.machines[restarted].store.keys().any(|key| key[1] == "deleted"));
+}
+
+#[test]
+fn a_document_that_is_made_under_a_name_that_was_deleted_before_the_restart_stays() {
+    let mut net = Net::new();
+    let machine = net.add(options("machine"), ShareAll);
+    net.create(machine, &id(1), "gone");
+    net.advance(Duration::from_secs(1));
+    net.act(machine, |hub, now| hub.delete(&id(1), now));
+    net.advance(Duration::from_secs(1));
+    let store = net.machines[machine].store.clone();
+    assert!(store.keys().all(|key| key[1] == "deleted"), "{:?}", store.keys());
+
+    // Whoever makes it again does not ask the disk, as an import of many documents does not.
+    let again = net.add_with_store(options("again"), ShareAll, store);
+    let mut content = Document::new();
+    write(&mut content, again, "back");
+    net.act(again, |hub, now| hub.create(&id(1), content, now));
+    net.advance(Duration::from_secs(1));
+    assert!(net.status(again, &id(1)).disk.is_all);
+    let store = net.machines[again].store.clone();
+    let restarted = net.add_with_store(options("restarted"), ShareAll, store);
+    net.open(restarted, &id(1));
+    assert_eq!(net.text(restarted, &id(1)).as_deref(), Some("back"));
+}
+
+/// A server with a copy of a document, and one that it dials where somebody writes to it.
+fn linked_servers(net: &mut Net) -> (usize, usize, usize) {
+    let far = net.add(server_options("far"), ServeOnRequest);
+    let writer = net.add(options("writer"), ShareAll);
+    net.dial(writer, far);
+    net.create(writer, &id(1), "a");
+    net.act(writer, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    net.advance(Duration::from_secs(1));
+    let store = net.machines[writer].store.clone();
+    let near = HubOptions { idle_after: Some(Duration::from_secs(60)), ..server_options("near") };
+    let near = net.add_with_store(near, ServeOnRequest, store);
+    net.act(near, |hub, now| hub.know(&id(1), now));
+    net.dial(near, far);
+    net.advance(Duration::from_secs(200));
+    assert!(net.machines[near].hub.document(&id(1)).is_none(), "it has left memory");
+    (near, far, writer)
+}
+
+#[test]
+fn a_server_hears_news_of_a_document_that_lies_on_its_disk_only_after_the_link_was_cut() {
+    let mut net = Net::new();
+    let (near, far, writer) = linked_servers(&mut net);
+    for words in ["b", "c"] {
+        net.cut_between(near, far);
+        net.is_cut = false;
+        net.sent.clear();
+        net.advance(Duration::from_secs(60));
+        assert!(net.machines[near].hub.document(&id(1)).is_none(), "it was not read for that");
+        let syncs = (net.syncs(near, far), net.syncs(far, near));
+        assert_eq!(syncs, (1, 1), "each has told its heads");
+        assert!(net.status(near, &id(1)).peers.iter().all(|peer| peer.has_all));
+        net.type_into(writer, &id(1), words);
+        net.advance(Duration::from_secs(5));
+        assert_eq!(net.text(near, &id(1)), net.text(writer, &id(1)));
+        net.advance(Duration::from_secs(200));
+        assert!(net.machines[near].hub.document(&id(1)).is_none(), "it has left memory");
+    }
+    let stored = read(&net.machines[near].store, &id(1));
+    assert_eq!(text_of(stored.document()).as_deref(), Some("abc"));
+    // What is new when they meet again comes at once.
+    net.cut_between(near, far);
+    net.type_into(writer, &id(1), "d");
+    net.is_cut = false;
+    net.advance(Duration::from_secs(60));
+    assert_eq!(net.text(near, &id(1)).as_deref(), Some("abcd"));
+}
+
+#[test]
+fn two_servers_that_have_the_same_of_a_document_do_not_read_it_to_find_out() {
+    let mut net = Net::new();
+    let idle_after = Some(Duration::from_secs(60));
+    let far = HubOptions { idle_after, ..server_options("far") };
+    let far = net.add(far, ServeOnRequest);
+    let near = HubOptions { idle_after, ..server_options("near") };
+    let near = net.add(near, ServeOnRequest);
+    net.dial(near, far);
+    let mut content = Document::new();
+    write(&mut content, near, "quiet");
+    net.act(near, |hub, now| hub.create(&id(1), content, now));
+    net.advance(Duration::from_secs(200));
+    let in_memory =
+        |net: &Net| [near, far].map(|server| net.machines[server].hub.documents_in_memory());
+    assert_eq!(in_memory(&net), [0, 0]);
+    net.cut_between(near, far);
+    net.is_cut = false;
+    let writes = [near, far].map(|server| net.machines[server].writes);
+    net.advance(Duration::from_secs(50));
+    assert_eq!(in_memory(&net), [0, 0]);
+    assert_eq!([near, far].map(|server| net.machines[server].writes), writes);
+    assert!(net.status(near, &id(1)).peers.iter().all(|peer| peer.has_all));
+}
+
+#[test]
+fn a_server_that_shows_its_token_may_have_any_number_of_documents() {
+    let mut net = Net::new();
+    let few = HubOptions { documents_per_connection: 2, ..server_options("server") };
+    let server = net.add(few, ServeOnRequest);
+    net.machines[server].admits = Admitted::Server;
+    let other = net.add(server_options("other"), ServeOnRequest);
+    net.dial(other, server);
+    for number in 1..=5 {
+        net.create(other, &id(number), "x");
+    }
+    net.advance(Duration::from_secs(5));
+    assert!((1..=5).all(|number| net.text(server, &id(number)).is_some()));
 }

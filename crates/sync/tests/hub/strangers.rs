@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use rejoin_document::{ActorId, ChangeHash, CommitOptions, Document, ObjId};
 use rejoin_sync::{
-    Admitted, Availability, ChosenDestinations, Destination, DocumentEvent, PeerId, ServeOnRequest,
-    ShareAll,
-    wire::{EphemeralMessage, RemoteHeads, WireMessage},
+    Admitted, Availability, ChosenDestinations, Destination, DocumentEvent, HubOptions, Message,
+    MessageVersion, PeerId, PublishMode, ServeOnRequest, ShareAll,
+    wire::{DocumentMessage, EphemeralMessage, RemoteHeads, WireMessage},
 };
 
 use crate::harness::{Net, id, options, server_options};
@@ -180,7 +181,7 @@ fn nobody_is_believed_about_a_disk_for_saying_that_it_is_a_server() {
     net.create(client, &id(1), "precious");
     net.advance(Duration::from_secs(1));
     net.machines[server].is_disk_slow = true;
-    net.act(client, |hub, now| hub.set_mode(&id(1), rejoin_sync::PublishMode::Live, now));
+    net.act(client, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
     net.type_into(client, &id(1), " words");
     let heads = net.status(client, &id(1)).heads;
     let storage_id = net.status(client, &id(1)).servers[0].storage_id.clone();
@@ -233,7 +234,7 @@ fn what_waits_for_a_disk_that_fails_has_a_limit_over_all_documents() {
     net.machines[server].disk_error = Some("cannot be read");
     let mut taken = 0;
     for number in 1..=40 {
-        let message = rejoin_sync::wire::DocumentMessage {
+        let message = DocumentMessage {
             sender: PeerId::new("client").unwrap(),
             target: PeerId::new("server").unwrap(),
             document: id(number),
@@ -258,7 +259,7 @@ fn a_document_that_no_longer_goes_to_a_server_is_not_sent_there_any_more() {
     net.dial(client, server);
     net.dial(friend, server);
     net.create(client, &id(1), "shared");
-    net.act(client, |hub, now| hub.set_mode(&id(1), rejoin_sync::PublishMode::Live, now));
+    net.act(client, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
     let goes_to = |net: &mut Net, destinations: Vec<Destination>| {
         chosen.set(id(1), destinations.into_iter().collect());
         net.act(client, |hub, now| hub.sharing_changed(&id(1), now));
@@ -280,4 +281,116 @@ fn a_document_that_no_longer_goes_to_a_server_is_not_sent_there_any_more() {
         net.text(client, &id(1)).map(|text| text.len()),
         Some("shared!, then private".len())
     );
+}
+
+/// A sync message of one machine to another, with chunks.
+fn chunks(from: &str, to: &str, heads: Vec<ChangeHash>, chunks: Vec<Vec<u8>>) -> Vec<u8> {
+    let (need, have) = (Vec::new(), Vec::new());
+    let version = MessageVersion::V2;
+    let message = Message { version, heads, need, have, chunks, flags: None };
+    WireMessage::Sync(DocumentMessage {
+        sender: PeerId::new(from).unwrap(),
+        target: PeerId::new(to).unwrap(),
+        document: id(1),
+        data: message.encode(),
+    })
+    .encode()
+}
+
+/// A change of 2 kB that follows one that nobody has.
+fn waits_for_ever(number: u32) -> (ChangeHash, Vec<u8>) {
+    let mut document = Document::new();
+    let actor = ActorId::new(&number.to_be_bytes());
+    for first in 0..2 {
+        let mut tx = document.transaction(&actor);
+        let noise: Vec<u8> = (first..2_000u32).map(|n| (n * n + number) as u8).collect();
+        tx.put(ObjId::ROOT, "noise", noise).unwrap();
+        tx.commit(CommitOptions::default()).unwrap();
+    }
+    let head = document.heads()[0];
+    (head, document.change(&head).unwrap().bytes().to_vec())
+}
+
+#[test]
+fn changes_that_wait_for_ever_take_little_memory_and_push_nobody_out() {
+    const LIMIT: usize = 64 << 10;
+    let mut net = Net::new();
+    let limited = HubOptions { max_set_aside: LIMIT, ..server_options("server") };
+    let server = net.add(limited, ServeOnRequest);
+    let good = net.add(options("good"), ShareAll);
+    let hostile = net.add(options("hostile"), ShareAll);
+    net.dial(good, server);
+    net.create(good, &id(1), "honest");
+    net.dial(hostile, server);
+    net.open(hostile, &id(1));
+    net.advance(Duration::from_secs(1));
+    let held = |net: &Net| net.machines[server].hub.document(&id(1)).unwrap().set_aside_bytes();
+
+    net.act(good, |hub, now| hub.set_mode(&id(1), PublishMode::Live, now));
+    for number in 0..2_000 {
+        let (head, change) = waits_for_ever(number);
+        net.inject_from(hostile, server, chunks("hostile", "server", vec![head], vec![change]));
+        assert!(held(&net) <= LIMIT, "{} bytes wait", held(&net));
+        if number % 100 == 0 {
+            net.type_into(good, &id(1), " words");
+        }
+    }
+    assert!(held(&net) > LIMIT / 2, "{} bytes wait", held(&net));
+    assert_eq!(net.text(server, &id(1)), net.text(good, &id(1)));
+    let warned = &net.machines[server].warnings;
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].starts_with("changes that wait for others or were refused take more than"));
+    // And it goes on so, without the good one being asked for what the other invents.
+    net.sent.clear();
+    net.type_into(good, &id(1), ".");
+    assert_eq!(net.text(server, &id(1)), net.text(good, &id(1)));
+    let to_good = net.sent.iter().filter(|(from, to, _)| (*from, *to) == (server, good));
+    let bytes: usize = to_good.map(|(.., message)| message.encode().len()).sum();
+    assert!(bytes < 1_000, "{bytes} bytes");
+    // None of it lies on the disk.
+    net.advance(Duration::from_secs(5));
+    let stored: usize = net.machines[server].store.values().map(Vec::len).sum();
+    assert!(stored < 40_000, "{stored} bytes are stored");
+}
+
+#[test]
+fn what_waits_has_a_limit_over_all_documents() {
+    let mut net = Net::new();
+    let limited = HubOptions { max_set_aside: 200 << 20, ..server_options("server") };
+    let server = net.add(limited, ServeOnRequest);
+    let hostile = net.add(options("hostile"), ShareAll);
+    net.dial(hostile, server);
+    let mut held = 0;
+    for number in 1..=5 {
+        net.create(hostile, &id(number), "x");
+        let mut document = Document::new();
+        for length in [1, 60 << 20] {
+            let mut tx = document.transaction(&ActorId::new(&[number]));
+            tx.put(ObjId::ROOT, "noise", vec![number; length]).unwrap();
+            tx.commit(CommitOptions::default()).unwrap();
+        }
+        let head = document.heads()[0];
+        let change = document.change(&head).unwrap().bytes().to_vec();
+        let message = Message {
+            version: MessageVersion::V2,
+            heads: vec![head],
+            need: Vec::new(),
+            have: Vec::new(),
+            chunks: vec![change],
+            flags: None,
+        };
+        let message = DocumentMessage {
+            sender: PeerId::new("hostile").unwrap(),
+            target: PeerId::new("server").unwrap(),
+            document: id(number),
+            data: message.encode(),
+        };
+        net.inject_from(hostile, server, WireMessage::Sync(message).encode());
+        held = (1..=number)
+            .filter_map(|number| net.machines[server].hub.document(&id(number)))
+            .map(|document| document.set_aside_bytes())
+            .sum();
+        assert!(held <= 256 << 20, "{held} bytes are held");
+    }
+    assert!(held > 150 << 20, "{held} bytes are held");
 }
