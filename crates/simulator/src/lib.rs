@@ -3,7 +3,9 @@
 //! [`run`] plays one story: a network of two to eight repos, each a [`rejoin_sync::Hub`] as the
 //! real program runs it, in virtual time and in one thread. For a while everything goes wrong that
 //! can go wrong: messages are late, connections break in mid-message, the network is split,
-//! machines crash and lose what their disk had not synced, disks report errors, clocks jump. People
+//! machines crash and lose what their disk had not synced, disks report errors and are full for a
+//! while, clocks jump. In half of the stories the disks are bad: a crash leaves a batch behind that is
+//! cut at some byte, and chunks turn up at a start of which nobody knows any more. People
 //! delete documents and put them back, and choose to which servers they go; some clients may only
 //! read, some servers were given no token by those they dial, and some clients pretend to be the
 //! store of a server. Then everything heals, and the promises are checked:
@@ -23,6 +25,7 @@
 
 mod check;
 mod deletion;
+mod disk;
 mod network;
 mod node;
 mod random;
@@ -51,6 +54,12 @@ pub struct Report {
     pub deletions: usize,
     /// Deletions that somebody took back, or took another copy in over.
     pub put_back: usize,
+    /// Disks that were full for a while.
+    pub full_disks: usize,
+    /// Chunks that lay on a disk at a start without anybody knowing of them.
+    pub orphans: usize,
+    /// Documents that were read with chunks among them that cannot be read.
+    pub damaged: usize,
     /// Statuses that called something durable, which was checked at every crash and at the end.
     pub claims: usize,
 }

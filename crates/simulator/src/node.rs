@@ -60,6 +60,8 @@ pub(crate) struct Node {
     pub(crate) sharing: Option<Sharing>,
     /// Messages that nobody keeps, as they arrived.
     heard: BTreeSet<Vec<u8>>,
+    /// Chunks that were replaced by others and may turn up again.
+    pub(crate) replaced: Vec<(StoredKey, Vec<u8>)>,
 }
 
 /// How far a connection is, as the machine knows it.
@@ -137,6 +139,7 @@ impl Node {
             fates: BTreeMap::new(),
             sharing: None,
             heard: BTreeSet::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -236,6 +239,9 @@ impl World {
     pub(crate) fn restart(&mut self, index: usize) {
         let seed = self.random.number();
         let idle_after = self.random.one_in(3).then(|| self.random.millis(2000, 20_000));
+        let opens_all = self.random.one_in(2);
+        // A story is short: documents would be too small for a snapshot.
+        let min_compaction = self.random.below(2_000);
         let Some(node) = self.nodes.get_mut(index) else { return };
         if node.hub.is_some() {
             return;
@@ -243,6 +249,8 @@ impl World {
         if node.disk.is_crashed() {
             node.disk.restart();
         }
+        self.leave_orphan(index);
+        let Some(node) = self.nodes.get_mut(index) else { return };
         node.run += 1;
         node.booted = self.now;
         (node.loading, node.writing, node.armed) = (0, 0, None);
@@ -257,6 +265,7 @@ impl World {
             seed,
             reports_durable_heads: node.is_server || node.is_pretender,
             idle_after: idle_after.filter(|_| node.is_server),
+            min_compaction,
             ..HubOptions::new(PeerId::new(&name).expect("invariant: the name is short"))
         };
         let mut hub = match &node.sharing {
@@ -272,7 +281,13 @@ impl World {
             hub.open(document, now);
         }
         for document in stored(&node.disk) {
-            hub.know(&document, now);
+            // The server offers what it has; the app opens what it shows.
+            if opens_all && !node.is_server {
+                hub.open(&document, now);
+                hub.close_document(&document, now);
+            } else {
+                hub.know(&document, now);
+            }
         }
         node.hub = Some(hub);
         self.settle(index);
@@ -424,6 +439,7 @@ impl World {
         if node.writing > 1 {
             return self.fail(Failure::new("two batches were being written at once"));
         }
+        node.remember_replaced(batch);
         let failed = fails || node.disk.write(&to_storage(&node.disk, batch)).is_err();
         self.after(pause, Happening::Written { process, write, failed });
     }
@@ -470,15 +486,15 @@ fn to_storage(disk: &FaultyStore, batch: &WriteBatch) -> Batch {
             writes.delete(key);
         });
     }
-    for key in &batch.deletes {
-        writes.delete(storage_key(key));
-    }
     for (key, value) in &batch.puts {
         writes.put(storage_key(key), value.clone());
+    }
+    for key in &batch.deletes {
+        writes.delete(storage_key(key));
     }
     writes
 }
 
-fn storage_key(key: &StoredKey) -> StorageKey {
+pub(crate) fn storage_key(key: &StoredKey) -> StorageKey {
     StorageKey::new(key.segments()).expect("invariant: segments are not empty and hold no nul")
 }

@@ -38,7 +38,6 @@ pub(crate) fn begin(seed: u64) -> World {
         }
         // Servers that reach each other in one direction only, each with clients.
         2 => {
-            world.is_one_way = true;
             let servers = 2 + world.random.below(2);
             add(&mut world, true, vec![]);
             (1..servers).for_each(|index| {
@@ -63,6 +62,7 @@ pub(crate) fn begin(seed: u64) -> World {
         }
     }
     choose_who_is_trusted(&mut world);
+    world.choose_disks();
     world.report.nodes = world.nodes.len();
     world.split(true);
     for index in 0..world.nodes.len() {
@@ -144,6 +144,7 @@ pub(crate) fn heal(world: &mut World) -> Result<(), Failure> {
     world.healing = true;
     world.split(true);
     for index in 0..world.nodes.len() {
+        world.make_room(index);
         world.restart(index);
         world.act(index, |hub, now| hub.set_offline(false, now));
     }
@@ -200,7 +201,8 @@ impl World {
         let Some(id) = self.any_document() else { return create(self) };
         check::nobody_is_deceived(self, any);
         match self.random.below(100) {
-            0..49 => self.type_into(client, &id),
+            0..47 => self.type_into(client, &id),
+            47..49 => self.fill_disk(any),
             49..51 => self.delete(client, &id),
             51..53 => {
                 self.undelete(client, &id);

@@ -24,8 +24,9 @@ pub(crate) struct World {
     pub(crate) failure: Option<Failure>,
     /// Nothing goes wrong any more.
     pub(crate) healing: bool,
-    /// No server is dialed by those that it dials, nor by others that would tell it of their news.
-    pub(crate) is_one_way: bool,
+    /// Disks keep half of what was being written when their machine crashed, and chunks turn up on
+    /// them of which nobody knows any more.
+    pub(crate) disks_are_bad: bool,
     queue: BTreeMap<(Duration, u64), Happening>,
     sequence: u64,
 }
@@ -56,6 +57,8 @@ pub(crate) enum Happening {
     Loaded { process: Process, load: LoadId, document: DocumentId },
     /// The disk has synced, or not.
     Written { process: Process, write: WriteId, failed: bool },
+    /// A disk that was full has room again.
+    RoomAgain { node: usize },
     /// A machine starts again.
     Restart { node: usize },
     /// Something goes wrong, or somebody types.
@@ -74,7 +77,7 @@ impl World {
             report: Report::default(),
             failure: None,
             healing: false,
-            is_one_way: false,
+            disks_are_bad: false,
             queue: BTreeMap::new(),
             sequence: 0,
         }
@@ -130,6 +133,8 @@ impl World {
                 let fails = self.random.one_in(25);
                 if let Some(node) = self.alive(process) {
                     let result = node.read(&document, fails);
+                    let is_damaged = result.as_ref().is_ok_and(|stored| stored.unread() > 0);
+                    self.report.damaged += usize::from(is_damaged);
                     self.tell(process, Event::Loaded { load, result });
                 }
             }
@@ -139,6 +144,7 @@ impl World {
                     self.tell(process, Event::Written { write, result });
                 }
             }
+            Happening::RoomAgain { node } => self.make_room(node),
             Happening::Restart { node } => self.restart(node),
             Happening::Trouble => self.trouble(),
         }

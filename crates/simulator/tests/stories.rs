@@ -24,6 +24,9 @@ fn every_network_heals_and_keeps_its_promises() {
         total.connections += report.connections;
         total.deletions += report.deletions;
         total.put_back += report.put_back;
+        total.full_disks += report.full_disks;
+        total.orphans += report.orphans;
+        total.damaged += report.damaged;
     }
     println!("{total:?}");
 }
