@@ -44,40 +44,49 @@ pub(crate) fn inflate_within(bytes: &[u8], budget: &mut Budget) -> Result<Vec<u8
 /// # Errors
 /// When they are malformed, end early, or hold more than `limit` bytes.
 pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
-    INFLATER.with_borrow_mut(|inflater| {
-        inflater.reset(false);
-        inflate_with(inflater, bytes, limit)
-    })
+    INFLATER.with_borrow_mut(|inflater| inflater.inflate(bytes, limit))
 }
 
 thread_local! {
     // An inflater has tens of kilobytes: making one costs more than inflating a short column.
-    static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+    static INFLATER: RefCell<Inflater> =
+        RefCell::new(Inflater { state: Decompress::new(false), part: vec![0; PART] });
 }
 
-fn inflate_with(
-    inflater: &mut Decompress,
-    bytes: &[u8],
-    limit: usize,
-) -> Result<Vec<u8>, InflateError> {
-    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).clamp(64, limit.max(64)));
-    loop {
-        let read = usize::try_from(inflater.total_in()).unwrap_or(usize::MAX).min(bytes.len());
-        let status = inflater
-            .decompress_vec(&bytes[read..], &mut out, FlushDecompress::Finish)
-            .map_err(|_| InflateError::Malformed)?;
-        if out.len() > limit {
-            return Err(InflateError::TooLarge { limit });
+/// How much is inflated at a time.
+const PART: usize = 128 << 10;
+
+struct Inflater {
+    state: Decompress,
+    /// What comes out goes through here: how long it is is known afterwards, and memory that is set
+    /// aside for more than it is would be touched in vain.
+    part: Vec<u8>,
+}
+
+impl Inflater {
+    fn inflate(&mut self, bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
+        self.state.reset(false);
+        let mut out = Vec::new();
+        loop {
+            let (read, written) = (self.state.total_in(), self.state.total_out());
+            let rest = usize::try_from(read).ok().and_then(|read| bytes.get(read..));
+            let status = self
+                .state
+                .decompress(rest.unwrap_or_default(), &mut self.part, FlushDecompress::Finish)
+                .map_err(|_| InflateError::Malformed)?;
+            let part = &self.part[..(self.state.total_out() - written) as usize];
+            if part.len() > limit - out.len() {
+                return Err(InflateError::TooLarge { limit });
+            }
+            out.extend_from_slice(part);
+            if status == Status::StreamEnd {
+                return Ok(out);
+            }
+            if part.len() < PART {
+                // There was room left, so it is the input that is missing.
+                return Err(InflateError::Malformed);
+            }
         }
-        if status == Status::StreamEnd {
-            return Ok(out);
-        }
-        if out.len() < out.capacity() {
-            // There was space left, so it is the input that is missing.
-            return Err(InflateError::Malformed);
-        }
-        // One byte beyond the limit is enough to see that there is more.
-        out.reserve_exact(out.len().min(limit + 1 - out.len()));
     }
 }
 

@@ -180,7 +180,6 @@ pub(crate) struct OpEncoder {
     expand: BooleanEncoder,
     mark_name: RleEncoder<&'static str>,
     columns: Columns,
-    data: Vec<u8>,
 }
 
 impl OpEncoder {
@@ -273,19 +272,23 @@ impl OpEncoder {
 
     /// Appends the list of columns and their data to `out`, and empties this encoder.
     pub(super) fn finish_into(&mut self, out: &mut Vec<u8>) {
-        let (mut columns, mut data) = (take(&mut self.columns), take(&mut self.data));
+        let mut columns = take(&mut self.columns);
         columns.clear();
-        data.clear();
+        let start = out.len();
         self.finish_columns(|spec, write| {
-            let start = data.len();
-            write(&mut data);
-            if data.len() > start {
-                columns.append(spec, data.len() - start).expect("invariant: the data is in memory");
+            let start = out.len();
+            write(out);
+            if out.len() > start {
+                columns.append(spec, out.len() - start).expect("invariant: the data is in memory");
             }
         });
+        // The list stands before the data, whose lengths it tells. A few bytes change places here, where
+        // a buffer for the data would be as long as the change.
+        let end = out.len();
         columns.write(out);
-        out.extend_from_slice(&data);
-        (self.columns, self.data) = (columns, data);
+        let list_len = out.len() - end;
+        out[start..].rotate_right(list_len);
+        self.columns = columns;
     }
 
     /// Gives each column to `column`, with what writes it; a column that writes nothing is left out.
