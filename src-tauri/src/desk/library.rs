@@ -8,7 +8,8 @@ use rejoin_notes::tree::{Entry, EntryKind};
 use rejoin_notes::{DocumentKind, folder, profile, title};
 use rejoin_repo::{AutomergeUrl, Availability, Destination, DocumentHandle, FindError};
 
-use super::edited::{EditedNote, Writing};
+use super::edited::Writing;
+use super::open_note::edit_where_open;
 use super::shelf::{item, url};
 use super::undoing::Before;
 use super::watching::Watch;
@@ -312,22 +313,12 @@ impl Desk {
         let open = state.open.get_mut(id);
         let changed = handle.edit(|document| {
             let before = Before::of(document);
-            let mut open = open;
-            if let Some(open) = &mut open {
-                open.drain(document);
-            }
-            let mut own;
-            let edited = match open.and_then(|open| open.edited.as_mut()) {
-                Some(edited) => edited,
-                None => {
-                    own = EditedNote::find(document)?;
-                    &mut own
-                }
-            };
-            let changes = change(&edited.note().text(&document.view()));
-            edited.change(document, writing, None, &changes)?;
-            before.record(&mut history, document, &changes);
-            Ok::<_, BackendError>(())
+            edit_where_open(open, document, |edited, document| {
+                let changes = change(&edited.note().text(&document.view()));
+                edited.change(document, writing, None, &changes)?;
+                before.record(&mut history, document, &changes);
+                Ok(())
+            })
         });
         state.histories.insert(id.clone(), history);
         changed??;

@@ -17,7 +17,8 @@ use rejoin_notes::note::Note;
 use rejoin_repo::DocumentId;
 use rejoin_storage::{SqliteOptions, SqliteStore};
 
-use super::edited::{EditedNote, Writing};
+use super::edited::Writing;
+use super::open_note::edit_where_open;
 use super::{Desk, State, document_id};
 use crate::local::StoredMirror;
 use crate::port::{
@@ -398,34 +399,25 @@ impl Desk {
             options.message = Some(FROM_FILE.to_owned());
         }
         let is_draft = matches!(writing, Writing::Draft);
-        let mut open = state.open.get_mut(id);
+        let open = state.open.get_mut(id);
         let changed = handle.edit(|document| {
-            if let Some(open) = &mut open {
-                open.drain(document);
-            }
-            let mut own;
-            let edited = match open.and_then(|open| open.edited.as_mut()) {
-                Some(edited) => edited,
-                None => {
-                    own = EditedNote::find(document)?;
-                    &mut own
+            edit_where_open(open, document, |edited, document| {
+                if edited.note().text(&document.view()) != before {
+                    return Ok(false);
                 }
-            };
-            if edited.note().text(&document.view()) != before {
-                return Ok(false);
-            }
-            if let Writing::Commit { actor, options } = &writing {
-                let before = document.heads().to_vec();
-                let mut log = PatchLog::active(TextUnit::Utf16);
-                if edit.commit_upon_older(document, actor, options.clone(), &mut log) {
-                    // Windows hear of it as of a change from elsewhere.
-                    let heads = document.heads().to_vec();
-                    edited.follow(document, &before, &heads, Some(&log.take()));
-                    return Ok(true);
+                if let Writing::Commit { actor, options } = &writing {
+                    let before = document.heads().to_vec();
+                    let mut log = PatchLog::active(TextUnit::Utf16);
+                    if edit.commit_upon_older(document, actor, options.clone(), &mut log) {
+                        // Windows hear of it as of a change from elsewhere.
+                        let heads = document.heads().to_vec();
+                        edited.follow(document, &before, &heads, Some(&log.take()));
+                        return Ok(true);
+                    }
                 }
-            }
-            edited.change(document, writing, None, edit.changes)?;
-            Ok::<_, BackendError>(true)
+                edited.change(document, writing, None, edit.changes)?;
+                Ok(true)
+            })
         });
         if !changed?? {
             return Ok(Err(EditRefused::Changed));

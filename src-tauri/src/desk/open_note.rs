@@ -8,7 +8,8 @@ use super::away::Apart;
 use super::edited::EditedNote;
 use super::{Sink, now};
 use crate::port::{
-    AwaySummary, ChangeSetJson, DraftState, NoteEvent, NoteStatus, PresentPeer, RemoteOrigin, units,
+    AwaySummary, BackendError, ChangeSetJson, DraftState, NoteEvent, NoteStatus, PresentPeer,
+    RemoteOrigin, units,
 };
 
 /// The one window of the app. The protocol would take more.
@@ -33,6 +34,22 @@ pub(super) struct OpenNote {
     pub(super) origin: (RemoteOrigin, Option<String>),
     /// What was told and not passed on yet.
     pub(super) news: News,
+}
+
+/// Edits a note where its window has it open, after all that was told so far; by itself when no window
+/// has it.
+pub(super) fn edit_where_open<T>(
+    open: Option<&mut OpenNote>,
+    document: &mut Document,
+    edit: impl FnOnce(&mut EditedNote, &mut Document) -> Result<T, BackendError>,
+) -> Result<T, BackendError> {
+    if let Some(open) = open {
+        open.drain(document);
+        if let Some(edited) = &mut open.edited {
+            return edit(edited, document);
+        }
+    }
+    edit(&mut EditedNote::find(document)?, document)
 }
 
 /// What came of the events of a note, besides changes of its text.
