@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use common::{Scene, save_by_rename, text_of, type_into};
 use rejoin_document::TextUnit;
 use rejoin_notes::note::Note;
+use rejoin_notes::tree::{EntryKind, Node, assemble};
 use rejoin_repo::{DocumentHandle, DocumentId, Repo};
 use rejoin_storage::{Batch, ChunkStore, KeyPrefix, MemoryStore, StorageKey, StoreError, Write};
 
@@ -34,10 +35,22 @@ struct Tape {
 
 impl Tape {
     fn note(&mut self) {
-        self.now.files = files_in(&self.directory);
+        self.now.files = all_at_once(&self.directory);
         if self.states.last() != Some(&self.now) {
             self.states.push(self.now.clone());
         }
+    }
+}
+
+/// The files as they were at one moment: a file that moves meanwhile would be seen at both places.
+fn all_at_once(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = files_in(root);
+    loop {
+        let again = files_in(root);
+        if again == files {
+            return files;
+        }
+        files = again;
     }
 }
 
@@ -119,21 +132,31 @@ fn words(text: &str) -> Vec<String> {
     parts.filter(is_one).map(str::to_owned).collect()
 }
 
-/// Every text that lies in the folders of notes, trash and all.
+/// Every text that lies in the folders of notes, trash and all, where the app shows it: a crash between
+/// the two folders of a move leaves a note in both, and it is shown once.
 fn all_notes(scene: &Scene) -> Vec<(String, String)> {
-    let (mut found, mut at) = (Vec::new(), 0);
-    let mut folders =
-        vec![(String::new(), scene.home.clone()), (".trash/".into(), scene.trash.clone())];
-    while let Some((path, folder)) = folders.get(at).cloned() {
-        at += 1;
-        for entry in scene.listed(&folder).entries {
-            let handle = scene.note(&folder, &entry.name).unwrap();
-            match entry.kind {
-                rejoin_notes::tree::EntryKind::Folder => {
-                    folders.push((format!("{path}{}/", entry.name), handle));
-                }
-                _ => found.push((format!("{path}{}", entry.name), text_of(&handle))),
+    let roots = [scene.home.url().to_string(), scene.trash.url().to_string()];
+    let mut folders = BTreeMap::new();
+    let mut waiting = vec![scene.home.clone(), scene.trash.clone()];
+    while let Some(handle) = waiting.pop() {
+        let folder = scene.listed(&handle);
+        let inner = folder.entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
+        waiting.extend(inner.map(|entry| scene.document(entry)));
+        folders.insert(handle.url().to_string(), folder);
+    }
+    let tree = assemble(&roots.each_ref().map(String::as_str), &folders);
+    let mut found = Vec::new();
+    let mut shown: Vec<(String, Node)> = Vec::new();
+    for (path, nodes) in ["", ".trash/"].into_iter().zip(tree.roots) {
+        shown.extend(nodes.into_iter().map(|node| (path.to_owned(), node)));
+    }
+    while let Some((path, node)) = shown.pop() {
+        let path = format!("{path}{}", node.entry.name);
+        match node.entry.kind {
+            EntryKind::Folder => {
+                shown.extend(node.children.into_iter().map(|node| (format!("{path}/"), node)));
             }
+            _ => found.push((path, text_of(&scene.document(&node.entry)))),
         }
     }
     found

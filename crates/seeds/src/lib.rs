@@ -46,11 +46,6 @@ impl Seeds {
     }
 }
 
-/// How many times a test repeats something that follows from no seed.
-pub fn repetitions(count: u64) -> u64 {
-    variable("ITERATIONS").unwrap_or(count)
-}
-
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))

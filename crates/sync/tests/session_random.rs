@@ -207,15 +207,7 @@ fn run(seed: u64) {
 
 #[test]
 fn random_networks_come_to_the_same_changes() {
-    let variable = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
-    if let Some(seed) = variable("SEED") {
-        return run(seed);
-    }
-    for seed in 0..variable("ITERATIONS").unwrap_or(1000) {
-        let outcome = std::panic::catch_unwind(|| run(seed));
-        if let Err(panic) = outcome {
-            println!("SEED={seed} fails");
-            std::panic::resume_unwind(panic);
-        }
+    for seed in rejoin_seeds::seeds(1000) {
+        run(seed);
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rejoin_notes::change_set::{ChangeSet, utf16_len};
+
 use super::{Disk, NoteNow};
 use crate::file_path::{FilePath, safe_name};
+use crate::file_text::FileText;
 use crate::memory::{Memory, NoteId, Remembered};
 
 /// What belongs together, and what to nothing.
@@ -80,7 +83,8 @@ pub(super) fn match_files(
     matched
 }
 
-/// The free file that says what the note's file said last; one with the same name before others.
+/// The free file that says what the note's file said last, one with the same name before others; else
+/// the one with the same name that says most of it, which was moved and edited.
 fn by_content(
     free: &BTreeSet<&FilePath>,
     disk: &Disk,
@@ -95,9 +99,26 @@ fn by_content(
     };
     let mut found: Vec<&FilePath> = free.iter().filter(says_it).copied().collect();
     found.sort_by_key(|path| (path.stem() != remembered.path.stem(), *path));
-    let found = found.into_iter().next()?;
     // Empty files all look alike; only the name tells them apart.
-    (!held.trim().is_empty() || found.stem() == remembered.path.stem()).then(|| found.clone())
+    let tells = |path: &&FilePath| !held.trim().is_empty() || path.stem() == remembered.path.stem();
+    let moved = found.into_iter().find(tells);
+    let was_edited = |path: &&&FilePath| {
+        let is_anothers = disk.ids.get(**path).is_some_and(|id| id != note);
+        let says_most =
+            || matches!(disk.files.get(**path), Some(Ok(read)) if is_of(read, remembered));
+        path.stem() == remembered.path.stem() && !is_anothers && says_most()
+    };
+    moved.or_else(|| free.iter().find(was_edited).copied()).cloned()
+}
+
+/// Whether a file says what the note's file said once, or most of it.
+pub(super) fn is_of(read: &FileText, remembered: &Remembered) -> bool {
+    remembered.texts.iter().any(|held| {
+        let length = utf16_len(&held.text);
+        let made = ChangeSet::between_words(&held.text, &read.text);
+        let deleted: usize = made.splices().map(|splice| splice.deleted).sum();
+        !held.text.trim().is_empty() && 2 * (length - deleted) >= length
+    })
 }
 
 /// The free file where the note would be written, if it says what the note says.

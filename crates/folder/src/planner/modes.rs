@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use rand::seq::IteratorRandom;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rejoin_document::{ActorId, CommitOptions, Document, PatchLog, TextUnit};
 use rejoin_notes::note::Note;
+use rejoin_seeds::fresh_seeds;
 use rejoin_storage::MemoryStore as Store;
 
 use super::machines::{Machine, text_of};
@@ -187,10 +188,7 @@ impl Run {
 
 #[test]
 fn files_and_notes_agree_however_notes_are_shared() {
-    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let first = number("SEED").unwrap_or_else(|| rand::rng().next_u64() >> 16);
-    for seed in first..first + number("ITERATIONS").unwrap_or(40) {
-        println!("SEED={seed}");
+    for seed in fresh_seeds(40) {
         let mut run = Run::new(seed);
         for _ in 0..60 {
             run.step();

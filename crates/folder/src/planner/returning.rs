@@ -5,9 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rejoin_notes::change_set::{ChangeSet, utf16_len};
-
-use super::matching::Matched;
+use super::matching::{Matched, is_of};
 use super::{Action, Disk, NoteNow};
 use crate::file_path::FilePath;
 use crate::file_text::FileText;
@@ -52,7 +50,7 @@ pub(super) fn find(
         let Some(ours) = own_file(disk, note, remembered, matched) else { continue };
         let is_known = notes.get(note).is_some_and(|now| now.is_trashed == remembered.is_trashed);
         let is_free = !found.contains_key(note) && !claimed.contains(path);
-        if is_known && is_free && is_of(read, remembered) {
+        if is_known && is_free && !is_copy(read, remembered) && is_of(read, remembered) {
             claimed.insert(path);
             found.insert(note.clone(), Returning { path: path.clone(), ours });
         }
@@ -77,16 +75,8 @@ fn own_file(
     is_ours.then(|| Some((path.clone(), read.clone())))
 }
 
-/// Whether a file says what the note's file said once, or most of it. One that says the same as the
-/// note's file says now is a copy, unless that lies in the trash.
-fn is_of(read: &FileText, remembered: &Remembered) -> bool {
-    let is_copy = || remembered.newest().is_some_and(|newest| newest.text == read.text);
-    if !remembered.is_trashed && is_copy() {
-        return false;
-    }
-    remembered.texts.iter().any(|held| {
-        let (length, made) = (utf16_len(&held.text), ChangeSet::between(&held.text, &read.text));
-        let deleted: usize = made.splices().map(|splice| splice.deleted).sum();
-        !held.text.trim().is_empty() && 2 * (length - deleted) >= length
-    })
+/// Whether a file says the same as the note's file says now, unless that lies in the trash.
+fn is_copy(read: &FileText, remembered: &Remembered) -> bool {
+    let says_it = || remembered.newest().is_some_and(|newest| newest.text == read.text);
+    !remembered.is_trashed && says_it()
 }

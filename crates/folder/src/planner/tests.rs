@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::seq::IteratorRandom;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rejoin_seeds::fresh_seeds;
 
 use super::*;
 
@@ -279,6 +280,26 @@ fn moving_a_file_moves_the_note_and_the_other_way_round() {
     world.notes.get_mut(&id).unwrap().title = "A: b?".into();
     world.settle();
     assert_eq!(world.file("Work/A- b-.md"), "words");
+}
+
+#[test]
+fn a_file_that_was_moved_and_then_edited_is_still_its_notes() {
+    let mut world = World::default();
+    let trip = world.add("trip", note("# Trip\npack\n", "Trip", &[]));
+    world.settle();
+    world.files.remove(&path("Trip.md"));
+    world.save("Work/Trip.md", "# Trip\npack, and go\n");
+    world.settle();
+    assert_eq!(world.notes[&trip].text, "# Trip\npack, and go\n");
+    assert_eq!(
+        (world.notes[&trip].folders.as_slice(), world.notes.len()),
+        (&["Work".to_owned()][..], 1)
+    );
+    // Another text under the same name is another note.
+    world.files.remove(&path("Work/Trip.md"));
+    world.save("Trip.md", "Something else.\n");
+    world.settle();
+    assert!(world.notes[&trip].is_trashed);
 }
 
 #[test]
@@ -579,10 +600,7 @@ impl Run {
 
 #[test]
 fn files_and_notes_agree_whatever_happens() {
-    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let first = number("SEED").unwrap_or_else(|| rand::rng().next_u64() >> 16);
-    for seed in first..first + number("ITERATIONS").unwrap_or(150) {
-        println!("SEED={seed}");
+    for seed in fresh_seeds(150) {
         let mut run = Run {
             world: World::default(),
             rng: ChaCha8Rng::seed_from_u64(seed),

@@ -138,8 +138,12 @@ impl Scene {
     /// The note that is listed under a name.
     pub(crate) fn note(&self, folder: &DocumentHandle, name: &str) -> Option<DocumentHandle> {
         let entries = self.listed(folder).entries;
-        let entry = entries.into_iter().find(|entry| entry.name == name)?;
-        Some(self.repo.open(&entry.url.parse::<AutomergeUrl>().unwrap().document))
+        Some(self.document(entries.iter().find(|entry| entry.name == name)?))
+    }
+
+    /// What an entry of a folder leads to.
+    pub(crate) fn document(&self, entry: &Entry) -> DocumentHandle {
+        self.repo.open(&entry.url.parse::<AutomergeUrl>().unwrap().document)
     }
 
     /// Waits until the mirror is at rest and this holds.
