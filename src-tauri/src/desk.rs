@@ -22,6 +22,7 @@ mod search;
 mod shelf;
 mod start;
 mod status;
+mod telling;
 mod undoing;
 mod versions;
 mod watching;

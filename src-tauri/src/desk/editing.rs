@@ -1,6 +1,6 @@
 //! Editing: opening a note in the window, its pushes and confirmations, and who is there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rejoin_notes::change_set::ChangeSet;
 use rejoin_notes::editing::{Pushed, Selection, Version};
@@ -12,6 +12,7 @@ use super::looking_back::Person;
 use super::open_note::{News, OpenNote, WINDOW, shown};
 use super::presence::{CHANNEL, Shown};
 use super::status::note_status;
+use super::telling::{Told, Turn};
 use super::undoing::Before;
 use super::watching::Watch;
 use super::{Desk, Sink, State, now};
@@ -57,7 +58,7 @@ impl Desk {
             edited: None,
             sink: Box::new(drop),
             title: String::new(),
-            status: None,
+            told: None,
             draft: None,
             peers: Vec::new(),
             apart: Some(Apart::FROM_THE_START),
@@ -95,7 +96,7 @@ impl Desk {
             peers: Vec::new(),
             away,
         };
-        open.status = Some(opened.status.clone());
+        open.told = Some(Told::new(opened.status.clone(), Instant::now()));
         open.draft.clone_from(&opened.draft);
         open.away.clone_from(&opened.away);
         state.open.insert(id.clone(), open);
@@ -245,22 +246,29 @@ impl Desk {
         }
     }
 
-    /// Tells the window where its note is, when that looks different now. Each edit of somebody else
-    /// comes with new times.
+    /// Tells the window where its note is, as far as it is its turn to hear of that.
     pub(super) fn tell_status(&self, state: &mut State, id: &ItemId) {
         let status = self.status_of(state, id);
-        if let Some(open) = state.open.get_mut(id)
-            && !open.status.as_ref().is_some_and(|told| told.looks_like(&status))
-        {
-            let had_failed = matches!(&open.status, Some(before) if failure(before).is_some());
-            let message = failure(&status).filter(|_| !had_failed).map(str::to_owned);
-            open.status = Some(status.clone());
+        let Some(told) = state.open.get_mut(id).and_then(|open| open.told.as_mut()) else { return };
+        let had_failed = failure(told.status()).is_some();
+        let Turn { tell, again } = told.turn(status, Instant::now());
+        if let Some(wait) = again {
+            let (me, id) = (self.me.clone(), id.clone());
+            self.runtime.spawn(async move {
+                tokio::time::sleep(wait).await;
+                if let Some(desk) = me.upgrade() {
+                    desk.tell_status(&mut desk.lock(), &id);
+                }
+            });
+        }
+        let Some(status) = tell else { return };
+        let message = failure(&status).filter(|_| !had_failed).map(str::to_owned);
+        if let Some(open) = state.open.get(id) {
             (open.sink)(NoteEvent::Status { status });
-            if let Some(message) = message {
-                let message =
-                    format!("This note could not be saved: {message}. It is tried again.");
-                state.notice(NoticeLevel::Error, message, Some(id.clone()));
-            }
+        }
+        if let Some(message) = message {
+            let message = format!("This note could not be saved: {message}. It is tried again.");
+            state.notice(NoticeLevel::Error, message, Some(id.clone()));
         }
     }
 

@@ -6,10 +6,11 @@ use rejoin_repo::{DocumentEvent, DocumentHandle, Origin, Subscription};
 
 use super::away::Apart;
 use super::edited::EditedNote;
+use super::telling::Told;
 use super::{Sink, now};
 use crate::port::{
-    AwaySummary, BackendError, ChangeSetJson, DraftState, NoteEvent, NoteStatus, PresentPeer,
-    RemoteOrigin, units,
+    AwaySummary, BackendError, ChangeSetJson, DraftState, NoteEvent, PresentPeer, RemoteOrigin,
+    units,
 };
 
 /// The one window of the app. The protocol would take more.
@@ -23,7 +24,8 @@ pub(super) struct OpenNote {
     pub(super) edited: Option<EditedNote>,
     pub(super) sink: Sink<NoteEvent>,
     pub(super) title: String,
-    pub(super) status: Option<NoteStatus>,
+    /// None while it is being opened.
+    pub(super) told: Option<Told>,
     pub(super) draft: Option<DraftState>,
     pub(super) peers: Vec<PresentPeer>,
     /// The note is in touch with nobody.

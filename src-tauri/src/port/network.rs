@@ -23,6 +23,26 @@ impl NoteStatus {
         self.by_the_minute() == other.by_the_minute()
     }
 
+    /// This status with what is worse in `now`, and nothing of what is better there; none when nothing is
+    /// worse. Which places there are is neither better nor worse.
+    pub(crate) fn lowered_by(&self, now: &Self) -> Option<Self> {
+        let mut lowered = self.clone();
+        if now.disk.rank() < self.disk.rank() {
+            lowered.disk = now.disk.clone();
+        }
+        let names = |status: &Self| -> Vec<(String, PlaceKind)> {
+            status.places.iter().map(|place| (place.name.clone(), place.kind)).collect()
+        };
+        if names(self) == names(now) {
+            for (place, now) in lowered.places.iter_mut().zip(&now.places) {
+                if now.state > place.state {
+                    *place = now.clone();
+                }
+            }
+        }
+        (lowered != *self).then_some(lowered)
+    }
+
     fn by_the_minute(&self) -> Self {
         let mut status = self.clone();
         if let DiskState::Saved { at } | DiskState::Failed { at, .. } = &mut status.disk {
@@ -57,8 +77,20 @@ pub enum DiskState {
     },
 }
 
+impl DiskState {
+    /// How well off the note is.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Failed { .. } => 0,
+            Self::Saving => 1,
+            Self::Saved { .. } => 2,
+        }
+    }
+}
+
 /// `saved`: on its disk. `received`: in its memory. `behind`: it lacks changes of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+// They compare in this order, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub enum PlaceState {
     /// On its disk.
