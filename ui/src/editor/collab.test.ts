@@ -2,7 +2,7 @@ import { ChangeSet, MapMode, Text } from "@codemirror/state";
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../backend/backend";
 import { MemoryDocument } from "../backend/memory-document";
-import { compositionHold, gatherTime, gatherTimeTyping, NoteSession } from "./collab";
+import { compositionHold, gatherTime, gatherTimeTyping, NoteSession, presenceTime, presenceTimeCarried } from "./collab";
 import { peerCarets } from "./peers";
 import { BareSurface, frameTime, Random, Schedule, settle, SimulatedWindow, type SimulatedWindowOptions } from "./simulation";
 
@@ -306,46 +306,46 @@ describe("an input method", () => {
   });
 });
 
-describe("while the person types", () => {
-  /** A session whose backend takes every push, and has something of others to tell after it. */
-  function writing() {
-    const schedule = new Schedule();
-    const surface = new BareSurface(Text.empty);
-    const asked: { at: number; what: string; version: number | null }[] = [];
-    const ask = (what: string, version: number | null) => asked.push({ at: schedule.now, what, version });
-    const tell = (version: number) => {
-      const length = session.textAtVersion.length;
-      session.receive({ kind: "remote", version, changes: [length, [0, "b"]], origin: "peer", peer: "ben" });
-    };
-    const commands: Partial<Backend> = {
-      push: async (_note, request) => {
-        ask("push", request.confirms);
-        return { kind: "accepted", version: request.version + 1, effective: null };
-      },
-      confirm: async (_note, version) => void ask("confirm", version),
-      setPresence: async () => undefined,
-    };
-    const session = new NoteSession({
-      backend: commands as Backend,
-      note: "note",
-      version: 1,
-      text: surface.state.doc,
-      timers: schedule,
-      reopen: () => Promise.reject(new Error("not opened anew")),
-    });
-    surface.session = session;
-    session.attach(surface);
-    const press = async (key: string) => {
-      surface.dispatch({ changes: { from: 0, insert: key }, selection: { anchor: 1 } });
-      await settle();
-    };
-    const until = async (time: number) => {
-      schedule.after(time - schedule.now, () => undefined);
-      while (schedule.now < time) await schedule.step();
-    };
-    return { surface, session, asked, tell, press, until };
-  }
+/** A session whose backend takes every push, and has something of others to tell after it. */
+function writing(text = "") {
+  const schedule = new Schedule();
+  const surface = new BareSurface(Text.of([text]));
+  const asked: { at: number; what: string; version: number | null }[] = [];
+  const ask = (what: string, version: number | null) => asked.push({ at: schedule.now, what, version });
+  const tell = (version: number, at = session.textAtVersion.length) => {
+    const changes = ChangeSet.of({ from: at, insert: "b" }, session.textAtVersion.length).toJSON();
+    session.receive({ kind: "remote", version, changes, origin: "peer", peer: "ben" });
+  };
+  const commands: Partial<Backend> = {
+    push: async (_note, request) => {
+      ask("push", request.confirms);
+      return { kind: "accepted", version: request.version + 1, effective: null };
+    },
+    confirm: async (_note, version) => void ask("confirm", version),
+    setPresence: async (_note, update) => void ask("presence", update.selection?.head ?? null),
+  };
+  const session = new NoteSession({
+    backend: commands as Backend,
+    note: "note",
+    version: 1,
+    text: surface.state.doc,
+    timers: schedule,
+    reopen: () => Promise.reject(new Error("not opened anew")),
+  });
+  surface.session = session;
+  session.attach(surface);
+  const press = async (key: string) => {
+    surface.dispatch({ changes: { from: 0, insert: key }, selection: { anchor: 1 } });
+    await settle();
+  };
+  const until = async (time: number) => {
+    schedule.after(time - schedule.now, () => undefined);
+    while (schedule.now < time) await schedule.step();
+  };
+  return { surface, session, asked, tell, press, until };
+}
 
+describe("while the person types", () => {
   test("what others write waits for the frame that shows the key", async () => {
     const { surface, session, asked, tell, press, until } = writing();
     await press("k");
@@ -375,6 +375,29 @@ describe("while the person types", () => {
     tell(session.version + 1);
     await until(2000);
     expect(asked.at(-1), "somebody who reads waits less").toEqual({ at: 1000 + gatherTime, what: "confirm", version: 12 });
+  });
+});
+
+describe("where the person is", () => {
+  test("is told soon after a move, and now and then when others' text moves it", async () => {
+    const { surface, session, asked, tell, press, until } = writing("0123456789");
+    const told = () => asked.filter(({ what }) => what === "presence");
+    surface.dispatch({ selection: { anchor: 5 } });
+    await until(presenceTime);
+    expect(told()).toEqual([{ at: presenceTime, what: "presence", version: 5 }]);
+    for (let batch = 1; batch <= 10; batch += 1) {
+      await until(100 * batch);
+      tell(session.version + 1, 0);
+    }
+    await until(3000);
+    expect(told().slice(1), "once for ten").toEqual([{ at: 100 + presenceTimeCarried, what: "presence", version: 15 }]);
+    tell(session.version + 1, 0);
+    surface.dispatch({ selection: { anchor: 2 } });
+    await until(3000 + presenceTime);
+    expect(told().at(-1), "an own move does not wait").toEqual({ at: 3000 + presenceTime, what: "presence", version: 2 });
+    await press("k");
+    await until(6000);
+    expect(told().length, "a push says it along").toBe(3);
   });
 });
 

@@ -62,8 +62,6 @@ export interface NoteSessionOptions {
   reopen: () => Promise<{ version: number; text: string }>;
   /** A request failed; it is tried again. Null: it works again. */
   onTrouble?: (error: unknown | null) => void;
-  /** Milliseconds between reports of a selection that moved without an edit. */
-  presenceInterval?: number;
 }
 
 /** Milliseconds for which others' changes gather before the window asks for more of them. */
@@ -74,6 +72,15 @@ export const gatherTime = 40;
  * keys. Somebody who has not typed for so long is reading.
  */
 export const gatherTimeTyping = 100;
+
+/** Milliseconds between reports of a selection that moved without an edit. */
+export const presenceTime = 60;
+
+/**
+ * The same for one that only others' changes moved. Others carry it along with the text by themselves; what is
+ * left is to put right where their changes and our last report crossed.
+ */
+export const presenceTimeCarried = 1_000;
 
 /** While an input method composes, others' changes wait at most this long (milliseconds). */
 export const compositionHold = 10_000;
@@ -138,7 +145,9 @@ export class NoteSession {
   private recent: { version: number; changes: ChangeSet }[] = [];
   private presence: PresenceEvent | null = null;
   private sentSelection: TextSelection | null = null;
-  private cancelPresence: (() => void) | null = null;
+  /** Where others see it by now: moved by what they did since. */
+  private carriedSelection: TextSelection | null = null;
+  private presenceDue: { carried: boolean; cancel: () => void } | null = null;
   private cancelHold: (() => void) | null = null;
   private holdExpired = false;
   /** Set while something that was typed here is not drawn yet. */
@@ -233,7 +242,7 @@ export class NoteSession {
 
   close(): void {
     this.closed = true;
-    this.cancelPresence?.();
+    this.presenceDue?.cancel();
     this.cancelConfirmation?.();
     this.cancelHold?.();
     this.cancelFrame?.();
@@ -330,6 +339,10 @@ export class NoteSession {
       spec.selection = EditorSelection.single(at(selection.anchor), at(selection.head));
       spec.scrollIntoView = true;
     }
+    const carried = this.carriedSelection;
+    // What was typed since may have made the text shorter than it was then.
+    const moved = (position: number) => changes.mapPos(Math.min(position, changes.length), -1);
+    if (carried) this.carriedSelection = { anchor: moved(carried.anchor), head: moved(carried.head) };
     this.surface?.dispatch(spec);
   }
 
@@ -391,7 +404,7 @@ export class NoteSession {
     if (head.kind === "edits") {
       const pushed = head.changes;
       const selection = this.queue.length === 1 ? this.selection() : null;
-      if (selection) this.sentSelection = selection;
+      if (selection) this.sentSelection = this.carriedSelection = selection;
       this.backend
         .push(this.note, { ...request, changes: pushed.toJSON() as never, selection })
         .then((reply) => {
@@ -508,16 +521,19 @@ export class NoteSession {
 
   private schedulePresence(): void {
     const now = this.selection();
-    const sent = this.sentSelection;
-    if (this.cancelPresence || !now || (sent && sent.anchor === now.anchor && sent.head === now.head)) return;
-    this.cancelPresence = this.timers.after(this.options.presenceInterval ?? 60, () => {
-      this.cancelPresence = null;
+    if (!now || isSame(this.sentSelection, now)) return;
+    const carried = isSame(this.carriedSelection, now);
+    if (this.presenceDue && (carried || !this.presenceDue.carried)) return;
+    this.presenceDue?.cancel();
+    const cancel = this.timers.after(carried ? presenceTimeCarried : presenceTime, () => {
+      this.presenceDue = null;
       const selection = this.selection();
       // With edits in the queue the next push says where the caret is.
       if (this.closed || !selection || this.queue.length > 0) return;
-      this.sentSelection = selection;
+      this.sentSelection = this.carriedSelection = selection;
       this.backend.setPresence(this.note, { version: this.versionNow, selection }).catch(() => undefined);
     });
+    this.presenceDue = { carried, cancel };
   }
 
   /**
@@ -546,6 +562,10 @@ export class NoteSession {
       at && selection && { anchor: at(selection.anchor), head: at(selection.head) };
     this.options.onPeers?.(event.peers.map((peer) => ({ ...peer, selection: place(peer.selection) })));
   }
+}
+
+function isSame(one: TextSelection | null, other: TextSelection): boolean {
+  return one?.anchor === other.anchor && one.head === other.head;
 }
 
 /** How many units a change deletes and inserts. */
