@@ -35,6 +35,12 @@ export class HistoryView {
     return Math.min(this.history?.first ?? 0, this.history?.length ?? 0);
   }
 
+  /** Which version is looked at, of how many. Those in which nobody could see anything are not counted. */
+  get place(): { at: number; of: number } {
+    const before = Math.max(this.first, 1) - 1;
+    return { at: this.position - before, of: (this.history?.length ?? 0) - before };
+  }
+
   /** Reads the sessions; stays at now, or at the version that was looked at. */
   async load(): Promise<void> {
     try {

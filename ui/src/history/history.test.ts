@@ -30,6 +30,21 @@ describe("the history panel", () => {
     expect([view.position, view.version?.difference.text]).toEqual([1, "a"]);
   });
 
+  test("counts from the first version that has something to see", async () => {
+    const backend = world().backend();
+    const whole = backend.history.bind(backend);
+    let first = 0;
+    backend.history = async (note) => ({ ...(await whole(note)), first });
+    const view = new HistoryView(backend, "note");
+    await view.load();
+    expect(view.place).toEqual({ at: 5, of: 5 });
+    await view.show(0);
+    expect(view.place, "an empty note is no version that is counted").toEqual({ at: 0, of: 5 });
+    first = 3;
+    await view.load();
+    expect([view.position, view.place]).toEqual([3, { at: 1, of: 3 }]);
+  });
+
   test("asks one thing at a time, and ends where the slider is", async () => {
     const backend = world().backend();
     const asked: VersionRef[] = [];
