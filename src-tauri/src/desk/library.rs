@@ -253,8 +253,10 @@ impl Desk {
     ///
     /// When the link leads nowhere, or to something that cannot be shown.
     pub(crate) async fn open_link(&self, request: OpenLink) -> Result<ItemId, BackendError> {
-        let link: AutomergeUrl = request.link.trim().parse().map_err(|error| {
-            BackendError::invalid(format!("This link cannot be opened: {error}."))
+        let link: AutomergeUrl = request.link.trim().parse().map_err(|_| {
+            BackendError::invalid(
+                "This link cannot be opened: a part of it is missing or wrong. Copy all of it and paste it again.",
+            )
         })?;
         let handle = self.repo.open(&link.document);
         let arrived = match handle.ready().await {

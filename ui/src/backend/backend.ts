@@ -128,7 +128,6 @@ function isBackendError(value: unknown): value is BackendError {
   );
 }
 
-/** A sentence to show for whatever a command rejected with. */
 /** Runs something for a place that says itself what went wrong: why it did, or null. */
 export async function failureOf(run: () => Promise<unknown>): Promise<string | null> {
   try {
@@ -139,6 +138,7 @@ export async function failureOf(run: () => Promise<unknown>): Promise<string | n
   }
 }
 
+/** A sentence to show for whatever a command rejected with. */
 export function errorMessage(value: unknown): string {
   if (isBackendError(value)) return value.message;
   return value instanceof Error ? value.message : String(value);

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { ensureSyntaxTree } from "@codemirror/language";
-import { EditorState } from "@codemirror/state";
-import { EditorView } from "@codemirror/view";
+import { EditorState, type Extension } from "@codemirror/state";
+import { Decoration, EditorView } from "@codemirror/view";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { livePreview, plainPreview } from "./live-preview";
 import { noteLanguage } from "./markdown";
@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(() => view.destroy());
 
-function show(doc: string, cursor: number | null = null, preview = livePreview()): void {
+function show(doc: string, cursor: number | null = null, preview: Extension = livePreview()): void {
   view = new EditorView({
     parent: document.body,
     state: EditorState.create({ doc, extensions: [EditorState.lineSeparator.of("\n"), noteLanguage(), preview] }),
@@ -126,6 +126,66 @@ describe("live preview", () => {
       view.destroy();
     }
     show("");
+  });
+});
+
+describe("tables", () => {
+  const table = "| what | how much |\n|:---|---:|\n| the *train* | 84 |\n|| 210 |\n";
+  const cells = (number: number) => [...line(number).querySelectorAll<HTMLElement>(".md-cell")];
+  const widths = (number: number) => cells(number).map((cell) => cell.style.width);
+
+  test("stand in columns while nobody edits them", () => {
+    show(`${table}\nend`);
+    expect(lines()).toEqual(["whathow much", "", "the train84", "210", "", "end"]);
+    expect(cells(2).map((cell) => cell.textContent)).toEqual(["the train", "84"]);
+    expect(cells(3).map((cell) => cell.textContent)).toEqual(["", "210"]);
+    expect(line(0).classList.contains("md-row-head")).toBe(true);
+    expect(line(1).classList.contains("md-row-rule")).toBe(true);
+    expect(widths(0)).toHaveLength(2);
+    expect(widths(2)).toEqual(widths(0));
+    expect(widths(3)).toEqual(widths(0));
+    expect(cells(2).map((cell) => cell.style.textAlign)).toEqual(["", "right"]);
+  });
+
+  test("show their text on all of their lines when one is edited", () => {
+    show(`${table}\nend`, table.indexOf("84"));
+    expect(lines().slice(0, 4)).toEqual(table.split("\n").slice(0, 4));
+    expect(cells(2)).toEqual([]);
+    view.dispatch({ selection: { anchor: view.state.doc.length } });
+    expect(cells(2)).toHaveLength(2);
+  });
+
+  test("keep a cell in one piece around marks and carets in it", () => {
+    const mark = Decoration.mark({ class: "found" });
+    show("| one | two three |\n|---|---|\n| a | b |\n\nend", null, [livePreview(), EditorView.decorations.of(Decoration.set([mark.range(9, 13)]))]);
+    expect(cells(0).map((cell) => cell.textContent)).toEqual(["one", "two three"]);
+    expect(line(0).querySelector(".md-cell .found")?.textContent).toBe("wo t");
+  });
+
+  test("take in what others write elsewhere in them", () => {
+    show(`${table}\nend`);
+    const at = table.indexOf("84");
+    view.dispatch({ changes: { from: at, to: at + 2, insert: "a good 1,000 euros" } });
+    expect(cells(2).map((cell) => cell.textContent)).toEqual(["the train", "a good 1,000 euros"]);
+    expect(widths(0)).toEqual(widths(2));
+  });
+
+  test("bear what is hardly one", () => {
+    for (const doc of ["a|b\n-|-\nc", "| a |\n|---|\n| b | c | d |\n||||", "|a\n|-\n|", "> | a | b |\n> |---|---|\n> | c |", "- | a |\n  |---|\n  | b \\| c |", `| ${"x ".repeat(2000)} |\n|---|\n| y |`]) {
+      show(doc);
+      view.focus();
+      for (let at = 0; at <= Math.min(doc.length, 60); at += 1) view.dispatch({ selection: { anchor: at } });
+      view.dispatch({ changes: { from: doc.length, insert: "\n\nend" }, selection: { anchor: doc.length + 4 } });
+      expect(view.state.doc.toString()).toBe(`${doc}\n\nend`);
+      view.destroy();
+    }
+    show("");
+  });
+
+  test("lay out the part in sight of a long one", () => {
+    show(`| n | text |\n|---|---|\n${"| 1 | some words that fill it |\n".repeat(3_000)}`);
+    ensureSyntaxTree(view.state, view.state.doc.length, 5_000);
+    expect(view.contentDOM.querySelectorAll(".md-cell").length).toBeLessThan(1_500);
   });
 });
 

@@ -8,6 +8,7 @@ import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate
 import type { SyntaxNodeRef } from "@lezer/common";
 import { linkScheme } from "../shared/links";
 import { BulletWidget, CheckboxWidget, ImageWidget, RuleWidget } from "./preview-widgets";
+import { tableLook } from "./tables";
 
 export function livePreview(): Extension {
   return [plugin, EditorView.editorAttributes.of({ class: "live-preview" })];
@@ -21,8 +22,14 @@ export function plainPreview(): Extension {
 /** The mouse has been let go: markup may show and hide again. */
 const released = StateEffect.define<null>();
 
-class Preview {
+interface Shown {
   decorations: DecorationSet;
+  /** Around all else, so that nothing takes a cell apart. */
+  cells: DecorationSet;
+}
+
+class Preview {
+  shown: Shown;
   private readonly hides: boolean;
   /** While the mouse is down the lines keep their shape, so that a drag selects what it points at. */
   private dragging = false;
@@ -30,7 +37,7 @@ class Preview {
 
   constructor(view: EditorView, hides: boolean) {
     this.hides = hides;
-    this.decorations = decorate(view, hides);
+    this.shown = decorate(view, hides);
     this.release = () => {
       if (!this.dragging) return;
       this.dragging = false;
@@ -50,7 +57,7 @@ class Preview {
     const selected = update.selectionSet && this.hides && !this.dragging;
     const free = update.transactions.some((transaction) => transaction.effects.some((effect) => effect.is(released)));
     if (update.docChanged || update.viewportChanged || update.focusChanged || parsed || selected || free) {
-      this.decorations = decorate(update.view, this.hides);
+      this.shown = decorate(update.view, this.hides);
     }
   }
 
@@ -61,7 +68,8 @@ class Preview {
 
 function previewPlugin(hides: boolean): Extension {
   return ViewPlugin.define((view) => new Preview(view, hides), {
-    decorations: (preview) => preview.decorations,
+    decorations: (preview) => preview.shown.decorations,
+    provide: (plugin) => EditorView.outerDecorations.of((view) => view.plugin(plugin)?.shown.cells ?? Decoration.none),
     eventHandlers: {
       mousedown() {
         this.press();
@@ -91,28 +99,33 @@ const marks = {
 };
 
 /** The decorations of the visible text. */
-function decorate(view: EditorView, hides: boolean): DecorationSet {
+function decorate(view: EditorView, hides: boolean): Shown {
   const { state } = view;
   const ranges: Range<Decoration>[] = [];
-  const builder = new Builder(view, ranges, hides);
+  const cells: Range<Decoration>[] = [];
+  const builder = new Builder(view, ranges, cells, hides);
   for (const { from, to } of view.visibleRanges) {
     builder.visible = { from, to };
     syntaxTree(state).iterate({ from, to, enter: (node) => builder.enter(node) });
   }
-  return Decoration.set(ranges, true);
+  return { decorations: Decoration.set(ranges, true), cells: Decoration.set(cells, true) };
 }
 
 class Builder {
   visible = { from: 0, to: 0 };
   private readonly state: EditorState;
+  private readonly viewport: { from: number; to: number };
   private readonly ranges: Range<Decoration>[];
+  private readonly cells: Range<Decoration>[];
   private readonly hides: boolean;
   private readonly focused: boolean;
 
-  constructor(view: EditorView, ranges: Range<Decoration>[], hides: boolean) {
+  constructor(view: EditorView, ranges: Range<Decoration>[], cells: Range<Decoration>[], hides: boolean) {
     this.state = view.state;
+    this.viewport = view.viewport;
     this.focused = view.hasFocus;
     this.ranges = ranges;
+    this.cells = cells;
     this.hides = hides;
   }
 
@@ -155,7 +168,7 @@ class Builder {
         this.listItem(node);
         return undefined;
       case "Table":
-        this.eachLine(node.from, node.to, "md-table");
+        this.table(node);
         return undefined;
       case "FrontMatter":
         this.eachLine(node.from, node.to, "md-front-matter");
@@ -245,6 +258,13 @@ class Builder {
         this.hide(last.from + last.text.search(/\S/), last.to);
       }
     }
+  }
+
+  private table(node: SyntaxNodeRef): void {
+    const look = this.hides && !this.edited(node.from, node.to) ? tableLook(this.state, node.node, this.visible, this.viewport) : null;
+    if (!look) return this.eachLine(node.from, node.to, "md-table");
+    this.ranges.push(...look.lines, ...look.replaced);
+    this.cells.push(...look.cells);
   }
 
   private listItem(node: SyntaxNodeRef): void {

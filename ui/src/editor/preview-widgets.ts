@@ -38,6 +38,31 @@ export class RuleWidget extends WidgetType {
   }
 }
 
+/** Keeps the place of a cell without text. */
+export class EmptyCellWidget extends WidgetType {
+  private readonly style: string;
+
+  constructor(style: string) {
+    super();
+    this.style = style;
+  }
+
+  override eq(other: EmptyCellWidget): boolean {
+    return other.style === this.style;
+  }
+
+  toDOM(): HTMLElement {
+    const cell = document.createElement("span");
+    cell.className = "md-cell";
+    cell.style.cssText = this.style;
+    return cell;
+  }
+
+  override ignoreEvent(): boolean {
+    return false;
+  }
+}
+
 export class CheckboxWidget extends WidgetType {
   private readonly checked: boolean;
   private readonly disabled: boolean;

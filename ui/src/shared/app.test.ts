@@ -90,8 +90,8 @@ describe("the window", () => {
       [strings.sync.perCommit, "1.0 kB"],
       [strings.sync.disk, "812 B"],
     ]);
-    expect(document.querySelector("svg path.sent")?.getAttribute("d")).toMatch(/^M0\.0 /);
-    // A quiet minute is a line at the bottom, and what is zero is said to be zero.
+    expect(document.querySelector("svg path.sent.edge")?.getAttribute("d")).toMatch(/^M0\.0 /);
+    // A quiet minute is an empty chart, and what is zero is said to be zero.
     app.backend.syncReport = async () => ({ ...report, messagesSent: 0, messagesReceived: 0, samples: [] });
     app.panel = null;
     await rest();

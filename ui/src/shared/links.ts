@@ -29,6 +29,11 @@ export function hostOf(address: string): string {
   }
 }
 
+/** The address of a server or peer as people know it: without `wss://`, which goes without saying. */
+export function shortAddress(address: string): string {
+  return address.replace(/^wss:\/\//, "").replace(/^ws:\/\/(?=localhost\b|127\.|\[::1\])/, "").replace(/\/$/, "");
+}
+
 /** Whether `address` is one that a server or peer can be dialled at. */
 export function isSocketAddress(address: string): boolean {
   try {

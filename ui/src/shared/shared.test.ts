@@ -3,7 +3,7 @@ import { defaultNetwork } from "../backend/memory";
 import { isUnencrypted, keptListen, listenProblem, serverProblem, usualPort, withoutServer, withServer } from "../settings/network";
 import { fuzzyMatch, rank } from "./fuzzy";
 import { type KeyPress, matchesKeys, showKeys } from "./keys";
-import { hostOf, isNoteLink, isOpenable, isSocketAddress, linkScheme } from "./links";
+import { hostOf, isNoteLink, isOpenable, isSocketAddress, linkScheme, shortAddress } from "./links";
 import { nextItem } from "./menu";
 import { byteSize, clockMoment, moment, untilMoment } from "./time";
 
@@ -31,6 +31,11 @@ describe("addresses", () => {
   test("have a host and a scheme", () => {
     expect(hostOf("wss://a.b:1/c")).toBe("a.b:1");
     expect(hostOf("nonsense")).toBe("nonsense");
+    expect(shortAddress("wss://notes.example/")).toBe("notes.example");
+    expect(shortAddress("wss://notes.example/team")).toBe("notes.example/team");
+    expect(shortAddress("ws://127.0.0.1:3030")).toBe("127.0.0.1:3030");
+    // Without encryption: that is worth a word.
+    expect(shortAddress("ws://192.168.1.20:3030")).toBe("ws://192.168.1.20:3030");
     expect(linkScheme("MailTo:x")).toBe("mailto");
   });
 });

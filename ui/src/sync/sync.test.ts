@@ -85,8 +85,15 @@ describe("the sync panel", () => {
   test("draws a minute of traffic", () => {
     const shape = chartShape([{ at: 0, sent: 0, received: 50 }, { at: 1, sent: 300, received: 0 }], 100, 50);
     expect(shape.top).toBe(500);
-    expect(shape.sent).toBe("M0.0 49.0L100.0 20.2");
-    expect(chartShape([], 100, 50).sent).toBe("");
+    expect(shape.sent).toEqual({ edge: "M0.0 49.0L100.0 20.2", fill: "M0 49L0.0 49.0L100.0 20.2L100 49Z" });
+    expect(chartShape([], 100, 50).sent).toEqual({ edge: "", fill: "" });
+  });
+
+  test("draws no line where nothing was sent", () => {
+    const samples = [0, 0, 0, 100, 0, 0, 50, 0, 0].map((sent, at) => ({ at, sent, received: 0 }));
+    const { sent, received } = chartShape(samples, 80, 52);
+    expect(sent.edge).toBe("M20.0 51.0L30.0 1.0L40.0 51.0M50.0 51.0L60.0 26.0L70.0 51.0");
+    expect(received.edge).toBe("");
   });
 
   test("has round numbers at the top", () => {

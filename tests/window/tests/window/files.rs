@@ -32,7 +32,7 @@ impl Mirrored {
         app.page.click("#settings-page form:has(#mirror-folder) button[type=submit]")?;
         let mirrored = Self { app, ana, folder, text };
         mirrored.file_says("the file of the note", &mirrored.text)?;
-        mirrored.status("all in step")?;
+        mirrored.status("all up to date")?;
         Ok(mirrored)
     }
 
@@ -127,7 +127,7 @@ fn an_old_text_leads_to_a_spot_to_look_at_and_a_pause_loses_nothing() -> Result<
     fs::write(&file, fs::read_to_string(&file)? + "while it was paused\n")?;
     page.picture("files-paused")?;
     page.click("#settings-page .field-row button")?;
-    mirrored.status("all in step")?;
+    mirrored.status("all up to date")?;
     page.click("dialog header button")?;
     app.text_when("what was written meanwhile", |text| text.contains("while it was paused"))?;
     mirrored.app.close()
@@ -145,7 +145,7 @@ fn a_folder_that_lost_its_marker_is_begun_with_again() -> Result<()> {
     mirrored.status("is not there")?;
     page.picture("files-vanished")?;
     page.click("#settings-page [role=status] ~ div .button")?;
-    mirrored.status("all in step")?;
+    mirrored.status("all up to date")?;
     assert!(fs::read_to_string(&file)?.ends_with("by train"), "nothing was thrown away");
     page.picture("files-again")?;
     mirrored.app.close()
