@@ -3,6 +3,7 @@ import { ensureSyntaxTree } from "@codemirror/language";
 import { EditorState, type Extension } from "@codemirror/state";
 import { Decoration, EditorView } from "@codemirror/view";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { lineDirection } from "./direction";
 import { livePreview, plainPreview } from "./live-preview";
 import { noteLanguage } from "./markdown";
 import { toggleTask } from "./preview-widgets";
@@ -80,6 +81,14 @@ describe("live preview", () => {
     expect(view.state.doc.toString()).toBe("- [ ] milk");
   });
 
+  test("says which task a box is of", () => {
+    show("- [ ] **milk**");
+    const box = line(0).querySelector<HTMLInputElement>("input")!;
+    view.dispatch({ changes: { from: view.state.doc.length, insert: " today" } });
+    box.dispatchEvent(new FocusEvent("focus"));
+    expect(line(0).querySelector("input")?.getAttribute("aria-label")).toBe("Done: **milk** today");
+  });
+
   test("ticks nothing where there is no box", () => {
     show("plain");
     expect(toggleTask(view, 2)).toBe(false);
@@ -129,10 +138,20 @@ describe("live preview", () => {
   });
 });
 
+describe("lines from right to left", () => {
+  test("have a direction of their own, as others have not", () => {
+    show("milk\nحليب\nmilk and שלום\n", null, [livePreview(), lineDirection()]);
+    const directions = () => [...view.contentDOM.querySelectorAll(".cm-line")].map((each) => each.getAttribute("dir"));
+    expect(directions()).toEqual([null, "auto", "auto", null]);
+    view.dispatch({ changes: { from: 0, insert: "ש" } });
+    expect(directions()).toEqual(["auto", "auto", "auto", null]);
+  });
+});
+
 describe("tables", () => {
   const table = "| what | how much |\n|:---|---:|\n| the *train* | 84 |\n|| 210 |\n";
   const cells = (number: number) => [...line(number).querySelectorAll<HTMLElement>(".md-cell")];
-  const widths = (number: number) => cells(number).map((cell) => cell.style.width);
+  const widths = (number: number) => cells(number).map((cell) => cell.getAttribute("style")?.replace(/;text-align.*/, ""));
 
   test("stand in columns while nobody edits them", () => {
     show(`${table}\nend`);

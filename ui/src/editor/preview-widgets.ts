@@ -84,6 +84,11 @@ export class CheckboxWidget extends WidgetType {
     box.checked = this.checked;
     box.disabled = this.disabled;
     box.setAttribute("aria-label", strings.editor.task);
+    // Which task, for those who do not see what stands beside it. It may have been edited since.
+    box.addEventListener("focus", () => {
+      const task = taskText(view, view.posAtDOM(box));
+      box.setAttribute("aria-label", task ? `${strings.editor.task}: ${task}` : strings.editor.task);
+    });
     // The caret stays where it is, and the document decides how the box looks.
     box.addEventListener("mousedown", (event) => event.preventDefault());
     box.addEventListener("click", (event) => {
@@ -98,10 +103,16 @@ export class CheckboxWidget extends WidgetType {
   }
 }
 
+const taskStart = /^(?:\s|>)*(?:[-*+]|\d+[.)])\s+\[([ xX])\]/;
+
+function taskText(view: EditorView, position: number): string {
+  return view.state.doc.lineAt(position).text.replace(taskStart, "").trim();
+}
+
 /** Ticks or unticks the task on the line of `position`; false when there is none. */
 export function toggleTask(view: EditorView, position: number): boolean {
   const line = view.state.doc.lineAt(position);
-  const match = /^(?:\s|>)*(?:[-*+]|\d+[.)])\s+\[([ xX])\]/.exec(line.text);
+  const match = taskStart.exec(line.text);
   if (!match || view.state.readOnly) return false;
   const at = line.from + match[0].length - 2;
   view.dispatch({

@@ -13,6 +13,7 @@ import type { NoteSession } from "./collab";
 import { findInNote } from "./find";
 import { livePreview, plainPreview } from "./live-preview";
 import { noteLanguage } from "./markdown";
+import { lineDirection } from "./direction";
 import { noteLinkCompletion } from "./note-links";
 import { normalisedPaste } from "./paste";
 import { peerDisplay } from "./peers";
@@ -69,6 +70,7 @@ export class NoteEditor {
           this.label.of(labelExtension(options.label)),
           formatted ? [noteLanguage(), this.preview.of(previewExtension(options.preview))] : [],
           EditorView.lineWrapping,
+          lineDirection(),
           drawSelection({ cursorBlinkRate: 1100 }),
           dropCursor(),
           bracketMatching(),

@@ -1,7 +1,8 @@
 // Tables in columns, while nobody edits them.
 //
 // The text stays what it is, line by line, so that carets, selections and others' edits need nothing new: a cell is a
-// piece of its line that is as wide as its column. How wide that is comes from the letters of the rows in sight.
+// piece of its line that is as wide as its column. How wide that wants to be, and has to be for its longest word, comes
+// from the letters of the rows in sight; where they do not fit, the widest columns give way.
 // Deliberately not a table element in the place of the lines, which would hide carets and marks in it.
 
 import type { EditorState, Range } from "@codemirror/state";
@@ -30,8 +31,12 @@ interface Cell extends Span {
 
 type Alignment = "left" | "center" | "right";
 
-/** Between columns, in widths of an em. */
-const gap = 1.6;
+/** Behind each column, in widths of an em; the style sheet has it as a padding. */
+const gap = 1.4;
+/** What a column asks for at most. */
+const widest = 30;
+/** A longer word is broken, if need be. */
+const longestWord = 12;
 /** A row that is longer than this is no table that one reads. */
 const longestRow = 2_000;
 const hidden = Decoration.replace({});
@@ -51,17 +56,23 @@ export function tableLook(state: EditorState, table: SyntaxNode, visible: Span, 
   if (rows.some((row) => row.to - row.from > longestRow)) return null;
 
   const cells = rows.map((row) => cellsOf(state, row));
-  const widths: number[] = [];
+  const wanted: number[] = [];
+  const needed: number[] = [];
   for (const cell of cells.flat()) {
-    const width = cell.node ? cellWidth(state, cell) * (cell.node.parent?.name === "TableHeader" ? 1.06 : 1) : 0;
-    widths[cell.column] = Math.max(widths[cell.column] ?? 1, width);
+    const text = shownText(state, cell);
+    // The head is bold.
+    const weight = cell.node?.parent?.name === "TableHeader" ? 1.06 : 1;
+    const words = text.split(/\s+/).map(textWidth);
+    wanted[cell.column] = Math.max(wanted[cell.column] ?? 1, textWidth(text) * weight);
+    needed[cell.column] = Math.max(needed[cell.column] ?? 1, Math.max(...words) * weight);
   }
-  const total = widths.reduce((sum, width) => sum + width + gap, 0);
   const alignments = alignmentsOf(state.sliceDoc(delimiter.from, delimiter.to));
-  const styles = widths.map((width, column) => {
-    const share = (((width + gap) / total) * 99.5).toFixed(2);
+  const styles = wanted.map((width, column) => {
+    const basis = Math.min(width, widest) + gap;
+    const least = Math.min(needed[column] ?? 1, longestWord) + gap;
     const alignment = alignments[column] ?? "left";
-    return `width:min(${(width + gap).toFixed(2)}em,${share}%)${alignment === "left" ? "" : `;text-align:${alignment}`}`;
+    const sizes = `flex:0 ${Math.ceil(basis)} ${basis.toFixed(2)}em;min-width:min(${least.toFixed(2)}em,${(100 / wanted.length).toFixed(2)}%)`;
+    return alignment === "left" ? sizes : `${sizes};text-align:${alignment}`;
   });
 
   const look: TableLook = { lines: [], replaced: [], cells: [] };
@@ -81,6 +92,9 @@ export function tableLook(state: EditorState, table: SyntaxNode, visible: Span, 
       }
     }
     if (at < row.to) look.replaced.push(hidden.range(at, row.to));
+    for (const style of styles.slice(cells[index]?.length ?? 0)) {
+      look.replaced.push(Decoration.widget({ widget: new EmptyCellWidget(style), side: 1 }).range(row.to));
+    }
   });
   if (touches(delimiter, visible)) {
     look.lines.push(rule.range(state.doc.lineAt(delimiter.from).from));
@@ -118,22 +132,26 @@ function alignmentsOf(delimiter: string): Alignment[] {
   });
 }
 
-/** What the preview hides of a cell takes no room. */
+/** What the preview hides of a cell. */
 const unseen = new Set(["EmphasisMark", "StrikethroughMark", "NoteLinkMark", "CodeMark"]);
 
-function cellWidth(state: EditorState, cell: Cell): number {
-  let width = textWidth(state.sliceDoc(cell.from, cell.to));
+/** The text of a cell as it is shown, in letters as wide as it is. */
+function shownText(state: EditorState, cell: Cell): string {
+  const cuts: Span[] = [];
   cell.node?.cursor().iterate((node) => {
-    if (unseen.has(node.name)) width -= textWidth(state.sliceDoc(node.from, node.to));
-    else if (node.name === "InlineCode") width += 0.6;
+    if (unseen.has(node.name)) cuts.push({ from: node.from, to: node.to });
     else if (node.name === "Link") {
       const [open, close] = node.node.getChildren("LinkMark");
-      if (open && close && node.node.getChild("URL")) {
-        width -= textWidth(state.sliceDoc(open.from, open.to)) + textWidth(state.sliceDoc(close.from, node.to));
-      }
+      if (open && close && node.node.getChild("URL")) cuts.push({ from: open.from, to: open.to }, { from: close.from, to: node.to });
     }
   });
-  return width;
+  let text = "";
+  let at = cell.from;
+  for (const cut of cuts) {
+    if (cut.from >= at) text += state.sliceDoc(at, cut.from);
+    at = Math.max(at, cut.to);
+  }
+  return (text + state.sliceDoc(at, cell.to)).trim();
 }
 
 /** About how wide a text is in the fonts of notes, in widths of an em; rather too much than too little. */

@@ -40,6 +40,25 @@ describe("who does not let us in", () => {
   });
 });
 
+describe("the first page", () => {
+  test("forgets what was wrong with an address when none is asked for any more", async () => {
+    await openWindow({ firstRun: true });
+    const choose = async (where: string) => {
+      document.querySelector<HTMLInputElement>(`input[value=${where}]`)!.click();
+      await rest();
+    };
+    await choose("server");
+    const field = document.querySelector<HTMLInputElement>(".inset input")!;
+    field.value = "127.0.0.1:3030";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    document.querySelector("form")!.dispatchEvent(new SubmitEvent("submit", { bubbles: true, cancelable: true }));
+    await rest();
+    expect(document.querySelector("[role=alert]")?.textContent).toBe(words.invalidAddress);
+    await choose("here");
+    expect(document.querySelector("[role=alert]")?.textContent).toBe("");
+  });
+});
+
 describe("the page of servers and peers", () => {
   let app: App;
   const row = () => document.querySelector("#settings-page li")!;
