@@ -133,22 +133,26 @@ function alignmentsOf(delimiter: string): Alignment[] {
 }
 
 /** What the preview hides of a cell. */
-const unseen = new Set(["EmphasisMark", "StrikethroughMark", "NoteLinkMark", "CodeMark"]);
+const unseen = new Set(["EmphasisMark", "StrikethroughMark", "NoteLinkMark"]);
 
 /** The text of a cell as it is shown, in letters as wide as it is. */
 function shownText(state: EditorState, cell: Cell): string {
-  const cuts: Span[] = [];
+  const cuts: (Span & { instead?: string })[] = [];
   cell.node?.cursor().iterate((node) => {
-    if (unseen.has(node.name)) cuts.push({ from: node.from, to: node.to });
-    else if (node.name === "Link") {
+    const { from, to, name } = node;
+    if (unseen.has(name)) cuts.push({ from, to });
+    // Its letters are all as wide, and its marks leave a margin.
+    else if (name === "InlineCode") cuts.push({ from, to, instead: "0".repeat(to - from) });
+    else if (name === "Link") {
       const [open, close] = node.node.getChildren("LinkMark");
-      if (open && close && node.node.getChild("URL")) cuts.push({ from: open.from, to: open.to }, { from: close.from, to: node.to });
+      if (open && close && node.node.getChild("URL")) cuts.push({ from: open.from, to: open.to }, { from: close.from, to });
     }
+    return name !== "InlineCode";
   });
   let text = "";
   let at = cell.from;
   for (const cut of cuts) {
-    if (cut.from >= at) text += state.sliceDoc(at, cut.from);
+    if (cut.from >= at) text += state.sliceDoc(at, cut.from) + (cut.instead ?? "");
     at = Math.max(at, cut.to);
   }
   return (text + state.sliceDoc(at, cell.to)).trim();

@@ -168,25 +168,25 @@ export class NoteList {
         item(words.newNote, () => void app.newNote("", row.id)),
         item(words.newFolder, () => void app.newFolder(row.id)),
         { kind: "separator" },
-        item(words.rename, () => (app.renaming = row.id)),
+        item(words.rename, () => (app.renaming = row.id), "F2"),
         item(words.sharing, () => (app.dialog = { kind: "share", item: row.id })),
       ];
       if (row.id === app.library.home) return own;
-      return [...own, { kind: "separator" }, item(words.moveToTrash, () => void app.trash(row.id))];
+      return [...own, { kind: "separator" }, item(words.moveToTrash, () => void app.trash(row.id), "Delete")];
     }
     if (row.kind !== "note") return [];
     return [
       item(row.note.pinned ? words.unpin : words.pin, () => void app.setPinned(row.id, !row.note.pinned)),
-      item(words.rename, () => (app.renaming = row.id)),
+      item(words.rename, () => (app.renaming = row.id), "F2"),
       item(words.share, () => (app.dialog = { kind: "share", item: row.id })),
       { kind: "separator" },
-      item(words.moveToTrash, () => void app.trash(row.id)),
+      item(words.moveToTrash, () => void app.trash(row.id), "Delete"),
     ];
   }
 }
 
-function item(label: string, run: () => void): MenuEntry {
-  return { kind: "item", label, run };
+function item(label: string, run: () => void, keys?: string): MenuEntry {
+  return { kind: "item", label, run, ...(keys ? { keys } : {}) };
 }
 
 export function isItem(row: Row): row is Extract<Row, { id: ItemId }> {

@@ -149,6 +149,20 @@ describe("throwing away", () => {
   });
 });
 
+describe("the trash", () => {
+  test("keeps the focus when the row that had it goes", async () => {
+    await start();
+    await app.trash("work");
+    app.showTrash = true;
+    await rest();
+    document.querySelector<HTMLElement>(".trash .danger")?.focus();
+    await app.deleteForever(["work"]);
+    await rest();
+    expect(app.library.trash).toEqual([]);
+    expect(document.activeElement?.getAttribute("aria-label")).toBe(strings.list.back);
+  });
+});
+
 describe("a title of ten thousand characters", () => {
   test("is cut where it stands in a sentence", async () => {
     await start();

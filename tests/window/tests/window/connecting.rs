@@ -24,7 +24,7 @@ fn a_wrong_link_or_address_is_said_in_words_and_a_good_one_works() -> Result<()>
     app.shows("#link-failure", "This is not an automerge: link.")?;
     page.script("document.querySelector('dialog input').select()", &[])?;
     page.keys("dialog input", &format!("automerge:{}x{ENTER}", &note[1..]))?;
-    app.shows("#link-failure", "This link cannot be opened")?;
+    app.shows("#link-failure", "a part of it is missing or wrong")?;
     page.picture("link-refused")?;
     page.script("document.querySelector('dialog input').select()", &[])?;
     page.keys("dialog input", &format!("automerge:{note}{ENTER}"))?;

@@ -68,6 +68,11 @@ fn the_five_minutes_of_the_readme_go_as_they_are_told() -> Result<()> {
     his.page.keys("dialog input", &link)?;
     press(&his, "dialog button", "Open")?;
     his.text_when("Ana's words", |text| text.ends_with("by the sea."))?;
+    // He can go on at the keys.
+    until("the caret in the note", Default::default(), || {
+        let inside = "return document.activeElement.classList.contains('cm-content')";
+        Ok((his.page.script(inside, &[])? == true).then_some(()))
+    })?;
     his.caret_to_end()?;
     his.type_text(" Or two?")?;
     hers.text_when("Ben's words", |text| text.ends_with("Or two?"))?;
