@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rejoin_document::{
     ActorId, ChangeHash, CommitOptions, CursorSide, Document, PatchLog, TextUnit, WriteError,
 };
-use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
+use rejoin_notes::change_set::{ChangeSet, Splice, utf16_len};
 use rejoin_notes::editing::EditedText;
 use rejoin_notes::note::{EditError, Note, NoteWriter};
 use rejoin_notes::tree::{Entry, EntryKind, Folder, Node, assemble};
@@ -516,22 +516,11 @@ impl Notebook {
 
     /// A mark at the first words that an edit put into a note's text, which now has them.
     pub(crate) fn mark(&mut self, note: &NoteId, changes: &ChangeSet) -> Option<ReviewMark> {
-        let mut at = 0;
-        let mut found: Option<(usize, String)> = None;
-        for section in changes.sections() {
-            match section {
-                Section::Keep(length) => at += length,
-                Section::Replace { inserted, .. } => {
-                    if found.as_ref().is_none_or(|(_, text)| !text.contains(char::is_alphanumeric))
-                    {
-                        found = Some((at, inserted.clone()));
-                    }
-                    at += utf16_len(inserted);
-                }
-            }
-        }
-        let (at, text) = found?;
-        let blank = utf16_len(&text) - utf16_len(text.trim_start());
+        let says_something = |splice: &Splice<'_>| splice.inserted.contains(char::is_alphanumeric);
+        let found = changes.replacements().find(says_something);
+        let Splice { new_at: at, inserted: text, .. } =
+            found.or_else(|| changes.replacements().last())?;
+        let blank = utf16_len(text) - utf16_len(text.trim_start());
         let cursor = self.handle(note).ok()?.read(|document| {
             let view = document.view();
             let content = Note::find(&view).ok()?.content;

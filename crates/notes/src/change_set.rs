@@ -38,6 +38,8 @@ pub enum Section {
 pub struct Splice<'a> {
     /// Where, in UTF-16 units of the old text.
     pub at: usize,
+    /// Where what comes in stands, in UTF-16 units of the new text.
+    pub new_at: usize,
     /// How many UTF-16 units go.
     pub deleted: usize,
     /// What comes in.
@@ -186,22 +188,32 @@ impl ChangeSet {
         self.sections.iter().all(|section| matches!(section, Section::Keep(_)))
     }
 
-    /// The replacements from the last to the first, each at its position in the old text.
+    /// The replacements from the first to the last.
+    pub fn replacements(&self) -> impl Iterator<Item = Splice<'_>> {
+        let (mut before, mut after) = (0, 0);
+        self.sections.iter().filter_map(move |section| match section {
+            Section::Keep(length) => {
+                before += length;
+                after += length;
+                None
+            }
+            Section::Replace { deleted, inserted } => {
+                let (at, new_at) = (before, after);
+                before += deleted;
+                after += utf16_len(inserted);
+                Some(Splice { at, new_at, deleted: *deleted, inserted })
+            }
+        })
+    }
+
+    /// The replacements from the last to the first.
     ///
     /// Carried out in this order none moves another, also when one of them turns out to have
     /// another effect than it asked for.
     pub fn splices(&self) -> impl Iterator<Item = Splice<'_>> {
-        let mut at = self.len_before;
-        self.sections.iter().rev().filter_map(move |section| match section {
-            Section::Keep(length) => {
-                at -= length;
-                None
-            }
-            Section::Replace { deleted, inserted } => {
-                at -= deleted;
-                Some(Splice { at, deleted: *deleted, inserted })
-            }
-        })
+        let mut all: Vec<_> = self.replacements().collect();
+        all.reverse();
+        all.into_iter()
     }
 
     /// The text that this change makes of `text`.

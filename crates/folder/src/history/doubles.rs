@@ -17,7 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use rejoin_document::{ActorId, ChangeHash, Cursor, CursorSide, Document, TextUnit, View};
-use rejoin_notes::change_set::{ChangeSet, Section, utf16_len};
+use rejoin_notes::change_set::{ChangeSet, Section, Splice, utf16_len};
 use rejoin_notes::note::Note;
 
 use super::{FROM_FILE, LOOK_BACK, changes, is_among, is_from_file, version_of, versions};
@@ -295,21 +295,9 @@ fn is_at(document: &Document, note: Note, written: &Written) -> Option<Range<usi
 /// character that only the second has.
 fn couples(apart: &ChangeSet, units: &[u16]) -> Vec<(usize, usize)> {
     let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-    let (mut at, mut other_at) = (0, 0);
-    for section in apart.sections() {
-        match section {
-            Section::Keep(length) => {
-                at += length;
-                other_at += length;
-            }
-            Section::Replace { deleted, inserted } => {
-                mine.extend(at..at + deleted);
-                at += deleted;
-                let length = utf16_len(inserted);
-                theirs.extend(other_at..other_at + length);
-                other_at += length;
-            }
-        }
+    for Splice { at, new_at, deleted, inserted } in apart.replacements() {
+        mine.extend(at..at + deleted);
+        theirs.extend(new_at..new_at + utf16_len(inserted));
     }
     let mut found = Vec::new();
     // Most stand at the same place. Where the text repeats, what only one has may stand elsewhere.
@@ -332,25 +320,12 @@ fn couples(apart: &ChangeSet, units: &[u16]) -> Vec<(usize, usize)> {
 /// Where a character is after a change; nothing when that took it out.
 fn place(changes: &ChangeSet, place: usize) -> Option<usize> {
     let (mut at, mut after) = (0, 0);
-    for section in changes.sections() {
-        match section {
-            Section::Keep(length) => {
-                if place < at + length {
-                    return Some(after + place - at);
-                }
-                at += length;
-                after += length;
-            }
-            Section::Replace { deleted, inserted } => {
-                if place < at + deleted {
-                    return None;
-                }
-                at += deleted;
-                after += utf16_len(inserted);
-            }
-        }
+    for splice in changes.replacements().take_while(|splice| splice.at <= place) {
+        at = splice.at + splice.deleted;
+        after = splice.new_at + utf16_len(splice.inserted);
     }
-    None
+    let is_there = (at..changes.len_before()).contains(&place);
+    is_there.then(|| after + place - at)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Whoever comes second must not be taken for another edit, or the words are there twice. When nothing is
 //! known of versions, the file's edit is found in what came since by its text ([`without`]).
 
-use rejoin_notes::change_set::{ChangeSet, Section};
+use rejoin_notes::change_set::{ChangeSet, Section, Splice};
 
 /// An insertion can be told in several ways when the text repeats around it; so far is looked.
 const SLIDES: usize = 200;
@@ -17,18 +17,11 @@ struct Replaced {
 }
 
 fn replacements(changes: &ChangeSet) -> Vec<Replaced> {
-    let (mut at, mut found) = (0, Vec::new());
-    for section in changes.sections() {
-        match section {
-            Section::Keep(length) => at += length,
-            Section::Replace { deleted, inserted } => {
-                let inserted = inserted.encode_utf16().collect();
-                found.push(Replaced { from: at, to: at + deleted, inserted });
-                at += deleted;
-            }
-        }
-    }
-    found
+    let replaced = changes.replacements().map(|Splice { at, deleted, inserted, .. }| {
+        let inserted = inserted.encode_utf16().collect();
+        Replaced { from: at, to: at + deleted, inserted }
+    });
+    replaced.collect()
 }
 
 /// Whether two changes of one text change it at the same place anywhere.

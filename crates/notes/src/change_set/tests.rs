@@ -178,7 +178,7 @@ proptest! {
     #[test]
     fn splices_one_by_one_do_the_same((text, changes) in text_and_change(narrow_text())) {
         let mut units: Vec<u16> = text.encode_utf16().collect();
-        for Splice { at, deleted, inserted } in changes.splices() {
+        for Splice { at, deleted, inserted, .. } in changes.splices() {
             units.splice(at..at + deleted, inserted.encode_utf16());
         }
         prop_assert_eq!(String::from_utf16_lossy(&units), changes.apply(&text).unwrap());

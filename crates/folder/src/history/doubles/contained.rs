@@ -5,7 +5,15 @@
 //! other does. But both put something into the same place of a version that both know, and what the
 //! one put there is a part of what the other did.
 
-use super::*;
+use std::collections::HashMap;
+
+use rejoin_document::{ChangeHash, Document};
+use rejoin_notes::change_set::utf16_len;
+use rejoin_notes::note::Note;
+
+use super::{Compared, Copies, Places};
+use crate::history::{changes, is_from_file};
+use crate::memory::Version;
 
 /// How many of the last changes are looked at; more than a `u64` has bits are not possible.
 const LAST: usize = 64;
@@ -74,7 +82,7 @@ pub(super) fn look(compared: &Compared<'_>, apart: &Apart, copies: &mut Copies) 
     let put = |tip: ChangeHash| {
         let changes = changes(document, &version(&apart.base), &version(&[tip]), &text)?;
         let said = changes.apply(&text).ok()?;
-        Some((insertions(&changes), Places::of(compared, &[tip], &said)?))
+        Some((changes, Places::of(compared, &[tip], &said)?))
     };
     let (mine, mut my_places) = put(apart.one)?;
     let (theirs, mut their_places) = put(apart.other)?;
@@ -82,19 +90,19 @@ pub(super) fn look(compared: &Compared<'_>, apart: &Apart, copies: &mut Copies) 
     let is_word = |unit: Option<&u16>| {
         unit.and_then(|unit| char::from_u32((*unit).into())).is_some_and(char::is_alphanumeric)
     };
-    for my in &mine {
+    for my in mine.replacements() {
         // What makes a word longer is no word.
-        let (before, after) = units.split_at(my.base_at);
-        let (first, last) = (my.text.chars().next(), my.text.chars().next_back());
+        let (before, after) = units.split_at(my.at);
+        let (first, last) = (my.inserted.chars().next(), my.inserted.chars().next_back());
         let is_glued = is_word(before.last()) && first.is_some_and(char::is_alphanumeric)
             || is_word(after.first()) && last.is_some_and(char::is_alphanumeric);
-        for their in theirs.iter().filter(|it| it.base_at == my.base_at) {
-            let found = part(&my.text, &their.text);
-            let found = found.filter(|_| !is_glued || my.text == their.text);
+        for their in theirs.replacements().filter(|it| it.at == my.at) {
+            let found = part(my.inserted, their.inserted);
+            let found = found.filter(|_| !is_glued || my.inserted == their.inserted);
             let Some((my_at, their_at, length)) = found else { continue };
             for unit in 0..length {
-                let my = my_places.written(my.at + my_at + unit);
-                let their = their_places.written(their.at + their_at + unit);
+                let my = my_places.written(my.new_at + my_at + unit);
+                let their = their_places.written(their.new_at + their_at + unit);
                 if let (Some(my), Some(their)) = (my, their) {
                     copies.join(my, their);
                 }
@@ -102,31 +110,6 @@ pub(super) fn look(compared: &Compared<'_>, apart: &Apart, copies: &mut Copies) 
         }
     }
     Some(())
-}
-
-/// What a change put into a text: where in that, where in the new one, and what.
-struct Insertion {
-    base_at: usize,
-    at: usize,
-    text: String,
-}
-
-fn insertions(changes: &ChangeSet) -> Vec<Insertion> {
-    let (mut base_at, mut at, mut found) = (0, 0, Vec::new());
-    for section in changes.sections() {
-        match section {
-            Section::Keep(length) => {
-                base_at += length;
-                at += length;
-            }
-            Section::Replace { deleted, inserted } => {
-                found.push(Insertion { base_at, at, text: inserted.clone() });
-                base_at += deleted;
-                at += utf16_len(inserted);
-            }
-        }
-    }
-    found
 }
 
 /// Where one text is in the other, in whole words, and how long that is.
