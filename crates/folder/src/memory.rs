@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rejoin_document::ChangeHash;
+use sha2::{Digest, Sha256};
 
 use crate::file_path::FilePath;
 use crate::file_text::{FileText, Form};
@@ -10,6 +11,9 @@ use crate::planner::{Action, NoteNow};
 
 /// How many texts of a file are remembered.
 pub const REMEMBERED_TEXTS: usize = 8;
+
+/// Of how many texts before those is known that the file held them.
+const FORMER_TEXTS: usize = 256;
 
 /// A note, by its document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +43,11 @@ pub struct Remembered {
     pub form: Form,
     /// The last texts that the file held, the newest last, each once.
     pub texts: VecDeque<HeldText>,
+    /// What it held before, the newest last.
+    pub former: VecDeque<FormerText>,
+    /// Whether the newest text has been in the file for so long that who writes over it has read it, or
+    /// has read none of the later ones: no tool that had compared before is still about to copy.
+    pub has_rested: bool,
     /// Whether somebody deleted the file of a note that was in the trash; it is not written again.
     pub is_deleted: bool,
     /// Whether the file is only about to be written for the first time. When it is not there, the process
@@ -65,6 +74,32 @@ pub struct HeldText {
     pub is_expected: bool,
     /// The note's version that it was written from, or that it was taken into.
     pub version: Version,
+}
+
+/// A text that a file held once, and that is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormerText {
+    /// By what it is known again.
+    pub digest: u64,
+    /// Whether another program wrote it.
+    pub by_others: bool,
+}
+
+impl From<(u64, bool)> for FormerText {
+    fn from((digest, by_others): (u64, bool)) -> Self {
+        Self { digest, by_others }
+    }
+}
+
+impl FormerText {
+    fn of(held: &HeldText) -> Self {
+        Self { digest: digest(&held.text), by_others: held.by_others }
+    }
+}
+
+fn digest(text: &str) -> u64 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// A version of a note: its heads, and how much of a draft lies above them.
@@ -174,8 +209,8 @@ impl Memory {
     fn at(&mut self, note: &NoteId, path: &FilePath, now: &NoteNow) -> &mut Remembered {
         let leaving = self.leaving.remove(note);
         self.notes.entry(note.clone()).or_insert_with(|| {
-            let known = leaving.map(|it| (it.form, it.texts, it.left));
-            let (form, texts, left) = known.unwrap_or_default();
+            let known = leaving.map(|it| (it.form, it.texts, it.former, it.left));
+            let (form, texts, former, left) = known.unwrap_or_default();
             Remembered {
                 path: path.clone(),
                 folders: now.folders.clone(),
@@ -183,6 +218,8 @@ impl Memory {
                 title: now.title.clone(),
                 form,
                 texts,
+                former,
+                has_rested: false,
                 is_deleted: false,
                 is_awaited: false,
                 is_recalled: false,
@@ -214,13 +251,22 @@ impl Remembered {
     /// Notes that the file holds this text now, which belongs to a version of the note.
     pub fn hold(&mut self, text: &str, by_others: bool, version: &Version) {
         let known = self.texts.iter().position(|held| held.text == text);
+        self.has_rested &= known.is_some_and(|at| at + 1 == self.texts.len());
         if let Some(at) = known {
             self.texts.remove(at);
         }
         let (text, version) = (text.to_owned(), version.clone());
         self.texts.push_back(HeldText { text, by_others, is_expected: false, version });
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         while self.texts.len() > REMEMBERED_TEXTS {
-            self.texts.pop_front();
+            let held = self.texts.pop_front().filter(|held| !held.is_expected);
+            self.former.extend(held.as_ref().map(FormerText::of));
+        }
+        while self.former.len() > FORMER_TEXTS {
+            self.former.pop_front();
         }
     }
 
@@ -230,18 +276,30 @@ impl Remembered {
         if self.texts.iter().any(|held| held.text == text) {
             return;
         }
-        let newest = self.texts.pop_back();
-        self.hold(text, false, version);
-        self.texts.iter_mut().next_back().into_iter().for_each(|held| held.is_expected = true);
-        self.texts.extend(newest);
-        while self.texts.len() > REMEMBERED_TEXTS {
-            self.texts.pop_front();
-        }
+        let (text, version) = (text.to_owned(), version.clone());
+        let expected = HeldText { text, by_others: false, is_expected: true, version };
+        self.texts.insert(self.texts.len().saturating_sub(1), expected);
+        self.forget();
     }
 
     /// What is known of a text that the file held.
     pub fn held(&self, text: &str) -> Option<&HeldText> {
         self.texts.iter().find(|held| held.text == text)
+    }
+
+    /// Whether the file held this text once.
+    pub fn has_held(&self, text: &str) -> bool {
+        let digest = digest(text);
+        let is_former = || self.former.iter().any(|former| former.digest == digest);
+        self.held(text).is_some_and(|held| !held.is_expected) || is_former()
+    }
+
+    /// Whether the file held this text once, and since then only what other programs wrote.
+    pub fn only_others_since(&self, text: &str) -> bool {
+        let digest = digest(text);
+        let held = self.texts.iter().filter(|held| !held.is_expected).map(FormerText::of);
+        let all = self.former.iter().copied().chain(held).rev();
+        self.has_held(text) && all.take_while(|it| it.digest != digest).all(|it| it.by_others)
     }
 
     /// The text that the file holds, as far as is known.

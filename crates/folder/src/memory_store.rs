@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file_path::FilePath;
 use crate::file_text::Form;
-use crate::memory::{HeldText, Memory, NoteId, Remembered, ReviewMark, Version};
+use crate::memory::{FormerText, HeldText, Memory, NoteId, Remembered, ReviewMark, Version};
 
 /// Keeps a [`Memory`] in a store, one value for each note.
 pub struct MemoryStore {
@@ -28,6 +28,9 @@ struct Stored {
     #[serde(default)]
     mixed_ends: bool,
     texts: Vec<StoredText>,
+    /// By what they are known again, and whether other programs wrote them.
+    #[serde(default)]
+    former: Vec<(u64, bool)>,
     deleted: bool,
     #[serde(default)]
     awaited: bool,
@@ -167,6 +170,7 @@ impl Stored {
             carriage_returns: remembered.form.carriage_returns,
             mixed_ends: remembered.form.is_mixed,
             texts: texts.collect(),
+            former: remembered.former.iter().map(|it| (it.digest, it.by_others)).collect(),
             deleted: remembered.is_deleted,
             awaited: remembered.is_awaited,
             left: remembered.left.iter().map(ToString::to_string).collect(),
@@ -195,6 +199,8 @@ impl Stored {
                 is_mixed: self.mixed_ends,
             },
             texts,
+            former: self.former.into_iter().map(FormerText::from).collect(),
+            has_rested: false,
             is_deleted: self.deleted,
             is_awaited: self.awaited,
             is_recalled: true,

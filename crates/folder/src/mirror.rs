@@ -5,6 +5,7 @@ mod due;
 mod looking_back;
 mod pace;
 mod patience;
+mod rest;
 mod worker;
 
 use std::collections::BTreeMap;

@@ -132,6 +132,43 @@ async fn vim_that_keeps_backups_beside_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_out_in_vim_stays_out() {
+    let scene = Scene::new().await;
+    let begin = "# Trip\nby train\n";
+    let note = scene.add_note("Trip", begin);
+    scene.until_file("Trip.md", begin).await;
+    scene.until_in_step().await;
+    let mut vim = Vim::open(&scene.root().join("Trip.md"), "");
+    // More texts than are remembered word by word.
+    let mut text = begin.to_owned();
+    for number in 0..10 {
+        text += &format!("line {number}\n");
+        vim.told(&[&format!("normal Goline {number}"), "write"]);
+        scene.until_note(&note, &text).await;
+        scene.until_in_step().await;
+    }
+    vim.told(&["undo 0", "write"]);
+    scene.until_note(&note, begin).await;
+    scene.until_in_step().await;
+
+    vim.told(&["normal Gopack the tent", "write"]);
+    scene.until_note(&note, "# Trip\nby train\npack the tent\n").await;
+    type_into(&note, 7, "call Ben\n");
+    let both = "# Trip\ncall Ben\nby train\npack the tent\n";
+    scene.until_file("Trip.md", both).await;
+    scene.until_in_step().await;
+    // Nothing happens when a text has been there for so long that Vim must have read it.
+    tokio::time::sleep(Duration::from_millis(3200)).await;
+    vim.told(&["edit!", "$delete", "write"]);
+    let left = "# Trip\ncall Ben\nby train\n";
+    scene.until_note(&note, left).await;
+    scene.until_in_step().await;
+    scene.until_file("Trip.md", left).await;
+    assert_eq!(text_of(&note), left);
+    vim.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sed_in_place_forth_and_back() {
     let scene = Scene::new().await;
     let note = scene.add_note("List", "- [ ] milk\n- [ ] bread\n");

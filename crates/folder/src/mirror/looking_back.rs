@@ -100,7 +100,10 @@ impl LookingBack {
             };
             match &kept.held {
                 Some(held) if held.text == read.text => continue,
-                Some(held) => bases.texts = [held.clone()].into(),
+                Some(held) => {
+                    bases.texts = [held.clone()].into();
+                    bases.has_rested = false;
+                }
                 None if bases.held(&read.text).is_some() => continue,
                 None if read.text.is_empty() => continue,
                 None => {}

@@ -17,6 +17,7 @@ use super::due::RESTLESS;
 use super::looking_back::LookingBack;
 use super::pace::Pace;
 use super::patience::{Newcomer, Patience};
+use super::rest::Rest;
 use super::{MirrorStatus, Paused};
 use crate::disk::{Changed, Folder, FolderError, Scanned};
 use crate::file_path::FilePath;
@@ -64,6 +65,7 @@ pub(super) struct Worker {
     plan_due: Scope,
     patience: Patience,
     pace: Pace,
+    rest: Rest,
     /// Files that were replaced, into which a program may write on.
     replaced: LookingBack,
     /// The folder was not mirrored before, and has not been in step yet.
@@ -163,6 +165,7 @@ impl Worker {
             plan_due: Scope::All,
             patience: Patience::default(),
             pace: Pace::default(),
+            rest: Rest::default(),
             replaced: LookingBack::default(),
             is_beginning: memory.notes.is_empty(),
             watch_trouble: None,
@@ -383,6 +386,7 @@ impl Worker {
 
     /// A plan, and whether it is one for everything.
     fn plan(&mut self, scope: &Scope) -> (Plan, bool) {
+        self.rest.tell(&mut self.memory, Instant::now());
         let (disk, now) = (self.folder.disk(), self.notebook.notes());
         if let Scope::Notes(some) = scope
             && let Some(actions) = plan_some(disk, now, &self.memory, &self.notebook, some)
@@ -619,6 +623,9 @@ impl Worker {
 
     fn record(&mut self, action: &Action, note: &NoteId, now: &NoteNow) {
         self.memory.record(action, note, now);
+        if self.memory.notes.get(note).is_some_and(|remembered| !remembered.has_rested) {
+            self.rest.changed(note, Instant::now());
+        }
         self.unsaved.insert(note.clone());
         self.show(note);
     }

@@ -33,13 +33,14 @@ pub(crate) fn of_file(
         let changes = ChangeSet::identity(utf16_len(&now.text));
         FileEdit { changes, is_stale: false, made: None }
     };
-    // A text that the note said once and this file never held was brought by a file-sync tool.
-    let known = remembered.texts.iter().find(|held| held.text == read);
-    let is_new_here = known.is_none_or(|held| held.is_expected);
-    if read == now.text || (is_new_here && (known.is_some() || history.said(note, read))) {
+    if read == now.text {
         return nothing();
     }
-    let Some(base) = base(read, remembered) else {
+    let before = before(note, read, remembered, history);
+    if before == Before::Old {
+        return nothing();
+    }
+    let Some(base) = base(read, before, remembered) else {
         return FileEdit { changes: without_base(read, &now.text), is_stale: true, made: None };
     };
     let Base { held, is_newest, .. } = base;
@@ -74,6 +75,33 @@ pub(crate) fn of_file(
     };
     let changes = made.map(&since, Order::After).expect("invariant: both were made for the base");
     FileEdit { changes, is_stale: !is_newest || base.goes_back, made: made_upon }
+}
+
+/// Whether what a file says was said before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// It was not, as far as is known.
+    Never,
+    /// It was, and who wrote it there only had it from then.
+    Old,
+    /// It was, and somebody took out what came since.
+    Again,
+}
+
+fn before(note: &NoteId, read: &str, remembered: &Remembered, history: &dyn History) -> Before {
+    if remembered.only_others_since(read) {
+        return Before::Again;
+    }
+    if remembered.held(read).is_some() {
+        return Before::Old;
+    }
+    if !history.said(note, read) {
+        return Before::Never;
+    }
+    // A file-sync tool brings what this file never held; but not over what has been there for long. An
+    // editor may have it open for as long as it likes, and has read it here.
+    let is_chosen = remembered.has_rested && !remembered.has_held(read);
+    if is_chosen { Before::Again } else { Before::Old }
 }
 
 /// What came into the note after a text that its file held.
@@ -154,7 +182,7 @@ struct Base<'a> {
 fn distance(held: &str, read: &str) -> usize {
     let units: Vec<u16> = held.encode_utf16().collect();
     let changes = ChangeSet::between_words(held, read);
-    let steps = changes.splices().map(|Splice { at, deleted, inserted }| {
+    let steps = changes.replacements().map(|Splice { at, deleted, inserted, .. }| {
         let new: Vec<u16> = inserted.encode_utf16().collect();
         let old = &units[at..at + deleted];
         let same = |(one, other): &(&u16, &u16)| one == other;
@@ -169,9 +197,29 @@ fn distance(held: &str, read: &str) -> usize {
     steps.sum()
 }
 
+/// Fewer letters and digits than these may be put into one place by two people by chance.
+const TELLING: usize = 4;
+
+/// Whether what a file says has words, or whole lines, that came into it after one of its texts, and where
+/// they came: who knew that text alone could not write them.
+fn knows_more(read: &str, held: &str, newest: &str) -> bool {
+    let [made, since] = [read, newest].map(|text| ChangeSet::between_words(held, text));
+    let is_telling =
+        |text: &str| text.chars().filter(|char| char.is_alphanumeric()).count() >= TELLING;
+    let is_same = |made: Splice<'_>, since: Splice<'_>| {
+        let mut lines = made.inserted.lines();
+        let came = |line: &str| since.inserted.lines().any(|it| it.trim() == line.trim());
+        made.at == since.at
+            && is_telling(made.inserted)
+            && is_telling(since.inserted)
+            && (made.inserted.contains(since.inserted) || lines.all(came))
+    };
+    made.replacements().any(|made| since.replacements().any(|since| is_same(made, since)))
+}
+
 /// The remembered text that is nearest to `read`; of several that are as near, the oldest, as less is
 /// taken for a deletion then.
-fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<Base<'a>> {
+fn base<'a>(read: &str, before: Before, remembered: &'a Remembered) -> Option<Base<'a>> {
     let newest = remembered.newest()?;
     let is_newest = |goes_back| Some(Base { held: newest, is_newest: true, goes_back });
     // Who writes a file piece by piece is seen with a piece. The rest is not an edit of the text
@@ -181,11 +229,22 @@ fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<Base<'a>> {
     if adds || read.is_empty() {
         return is_newest(false);
     }
+    if before == Before::Again {
+        return is_newest(true);
+    }
     let last = remembered.texts.len() - 1;
     let texts = remembered.texts.iter().enumerate();
-    let (at, held) = texts.min_by_key(|(_, held)| distance(&held.text, read))?;
+    let mut near: Vec<(usize, usize, &HeldText)> =
+        texts.map(|(at, held)| (distance(&held.text, read), at, held)).collect();
+    near.sort_unstable_by_key(|(distance, at, _)| (*distance, *at));
+    // A file-sync tool brings words that have come the other way, too, but not over what has been there
+    // for long. Then they are a sign of what the writer has read.
+    let is_told = |at: usize, held: &HeldText| {
+        remembered.has_rested && at != last && knows_more(read, &held.text, &newest.text)
+    };
+    let (_, at, held) = *near.iter().find(|(_, at, held)| !is_told(*at, held))?;
     if at == last {
-        return is_newest(false);
+        return is_newest(near[0].1 != last);
     }
     if held.is_expected {
         return Some(Base { held, is_newest: true, goes_back: false });
@@ -195,9 +254,6 @@ fn base<'a>(read: &str, remembered: &'a Remembered) -> Option<Base<'a>> {
     // another program's, is believed when it wrote at another place.
     if remembered.texts.iter().skip(at + 1).all(|held| held.by_others) {
         let made = ChangeSet::between(&held.text, read);
-        if made.is_identity() {
-            return is_newest(true);
-        }
         if twins::touch(&made, &ChangeSet::between(&held.text, &newest.text)) {
             return is_newest(false);
         }
@@ -213,7 +269,7 @@ mod tests {
     use crate::file_path::FilePath;
     use crate::file_text::Form;
     use crate::memory::Version;
-    use crate::planner::NoHistory;
+    use crate::planner::{NoHistory, SameFile};
 
     fn remembered(texts: &[&str]) -> Remembered {
         let mut remembered = Remembered {
@@ -223,6 +279,8 @@ mod tests {
             title: String::new(),
             form: Form::default(),
             texts: VecDeque::new(),
+            former: VecDeque::new(),
+            has_rested: false,
             is_deleted: false,
             is_awaited: false,
             is_recalled: false,
@@ -235,15 +293,18 @@ mod tests {
         remembered
     }
 
-    fn edit(read: &str, remembered: &Remembered, now: &str) -> FileEdit {
-        let now = NoteNow {
-            text: now.into(),
+    fn now(text: &str) -> NoteNow {
+        NoteNow {
+            text: text.into(),
             title: String::new(),
             folders: Vec::new(),
             is_trashed: false,
             version: Version::default(),
-        };
-        of_file(&NoteId("note".into()), read, remembered, &now, &NoHistory)
+        }
+    }
+
+    fn edit(read: &str, remembered: &Remembered, now: &str) -> FileEdit {
+        of_file(&NoteId("note".into()), read, remembered, &self::now(now), &NoHistory)
     }
 
     #[track_caller]
@@ -341,6 +402,97 @@ mod tests {
         check(&["one\n", newest], newest, "one\ntwo\n", newest);
         let newest = "a\nlong line\nb\nc\n";
         check(&["a\nlong line\nc\n", newest], newest, "a\nb\nc\n", newest);
+    }
+
+    #[test]
+    fn what_has_words_from_elsewhere_is_no_edit_of_an_older_text() {
+        let mut remembered = remembered(&["one\ntwo\n"]);
+        remembered.hold("one\ntwo\ntrains and boats\n", true, &Version::default());
+        let newest = "one\ncall Ben\ntwo\ntrains and boats\n";
+        remembered.hold(newest, false, &Version::default());
+        let read = "one\ncall Ben\ntwo\n";
+        let edit = |remembered: &_| {
+            let edit = self::edit(read, remembered, newest);
+            (edit.changes.apply(newest).unwrap(), edit.is_stale)
+        };
+        // A file-sync tool may have compared before Ben's words came into the file.
+        assert_eq!(edit(&remembered).0, newest);
+        remembered.has_rested = true;
+        assert_eq!(edit(&remembered), (read.to_owned(), true), "a person may look at it");
+        // They may stand side by side.
+        let side_by_side = "one\ntwo\ntrains and boats\ncall Ben\n";
+        remembered.hold(side_by_side, false, &Version::default());
+        remembered.has_rested = true;
+        let beside = self::edit("one\ntwo\ncall Ben\n", &remembered, side_by_side);
+        assert_eq!(beside.changes.apply(side_by_side).unwrap(), "one\ntwo\ncall Ben\n");
+        // Who has an old text open does not say what came since.
+        let old = self::edit("one\nmore\ntwo\n", &remembered, side_by_side);
+        let text = old.changes.apply(side_by_side).unwrap();
+        assert!(text.contains("call Ben") && text.contains("trains and boats"), "{text}");
+    }
+
+    /// A note that said `.0` once.
+    struct Said(&'static str);
+
+    impl History for Said {
+        fn since(&self, _: &NoteId, _: &Version) -> Option<(String, ChangeSet)> {
+            None
+        }
+
+        fn between(&self, _: &NoteId, _: &Version, _: &Version) -> Option<ChangeSet> {
+            None
+        }
+
+        fn said(&self, _: &NoteId, text: &str) -> bool {
+            text == self.0
+        }
+
+        fn is_taken(&self, _: &NoteId, _: &HeldText, _: &ChangeSet) -> bool {
+            false
+        }
+
+        fn same_file(&self, _: &NoteId, _: &NoteId) -> Option<SameFile> {
+            None
+        }
+
+        fn doubles(&self, _: &NoteId, _: &[Version]) -> Option<ChangeSet> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_the_note_said_and_the_file_did_not_is_chosen_when_the_file_had_rested() {
+        let (newest, read) = ("one, by Ben\nmine\n", "one, by Ben\n");
+        let mut remembered = remembered(&["one\n", newest]);
+        let after = |remembered: &Remembered| {
+            let now = now(newest);
+            let edit = of_file(&NoteId("note".into()), read, remembered, &now, &Said(read));
+            edit.changes.apply(newest).unwrap()
+        };
+        assert_eq!(after(&remembered), newest, "a file-sync tool may have brought it");
+        remembered.has_rested = true;
+        assert_eq!(after(&remembered), read);
+        // An editor may have it open from long ago.
+        remembered.hold(read, false, &Version::default());
+        for number in 0..20 {
+            remembered.hold(&format!("{number}"), false, &Version::default());
+        }
+        assert!(remembered.held(read).is_none());
+        remembered.hold(newest, false, &Version::default());
+        remembered.has_rested = true;
+        assert_eq!(after(&remembered), newest);
+    }
+
+    #[test]
+    fn a_program_goes_back_over_any_number_of_its_own_texts() {
+        let mut remembered = remembered(&["one\n"]);
+        let texts: Vec<String> = (0..30).map(|number| format!("one\nand {number}\n")).collect();
+        for text in &texts {
+            remembered.hold(text, true, &Version::default());
+        }
+        let back = edit("one\n", &remembered, &texts[29]);
+        assert_eq!(back.changes.apply(&texts[29]).unwrap(), "one\n");
+        assert!(back.is_stale, "which a person may look at");
     }
 
     #[test]

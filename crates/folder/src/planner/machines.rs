@@ -94,6 +94,20 @@ impl Machine {
         panic!("machine {} does not come to rest", self.number);
     }
 
+    /// A program writes to a file in which nothing had been written for a while.
+    fn saves(&mut self, path: &FilePath, text: String) {
+        self.rests(path);
+        self.files.insert(path.clone(), text);
+    }
+
+    /// What a file held last has been there for a while, if it is there still.
+    pub(super) fn rests(&mut self, path: &FilePath) {
+        let mut remembered = self.memory.notes.values_mut();
+        let remembered = remembered.find(|it| it.path == *path).unwrap();
+        let is_there = remembered.newest().is_some_and(|held| held.text == self.files[path]);
+        remembered.has_rested |= is_there;
+    }
+
     pub(super) fn plan(&self) -> Plan {
         let files = self.files.iter();
         let files = files.map(|(path, text)| (path.clone(), FileText::decode(text.as_bytes())));
@@ -240,7 +254,10 @@ impl Group {
         let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let at = self.rng.random_range(0..=lines.len());
         if at < lines.len() && self.rng.random_range(0..100) < self.removes {
-            self.removed.extend(lines.remove(at).split_whitespace().map(str::to_owned));
+            let line = lines.remove(at);
+            // A word may have been put beside another one without a space between.
+            let words = (0..self.next_word).map(word).filter(|word| line.contains(word));
+            self.removed.extend(words);
             return lines.concat();
         }
         let words = self.fresh();
@@ -252,21 +269,29 @@ impl Group {
         lines.concat()
     }
 
+    fn some_note(&mut self) -> NoteId {
+        let ids: Vec<NoteId> = self.machines[0].notes.keys().cloned().collect();
+        ids[self.rng.random_range(0..ids.len())].clone()
+    }
+
+    fn somebody_types(&mut self, at: usize, id: &NoteId) {
+        let text = text_of(&self.machines[at].notes[id]);
+        let changes = ChangeSet::between(&text, &self.edited(&text));
+        self.machines[at].changes(id, &changes, None);
+    }
+
+    fn somebody_saves(&mut self, at: usize, id: &NoteId) {
+        let path = self.machines[at].memory.notes[id].path.clone();
+        let text = self.machines[at].files[&path].clone();
+        let text = self.edited(&text);
+        self.machines[at].saves(&path, text);
+    }
+
     fn step(&mut self, at: usize) {
-        let ids: Vec<NoteId> = self.machines[at].notes.keys().cloned().collect();
-        let id = ids[self.rng.random_range(0..ids.len())].clone();
+        let id = self.some_note();
         match self.rng.random_range(0..100) {
-            0..25 => {
-                let text = text_of(&self.machines[at].notes[&id]);
-                let changes = ChangeSet::between(&text, &self.edited(&text));
-                self.machines[at].changes(&id, &changes, None);
-            }
-            25..45 => {
-                let path = self.machines[at].memory.notes[&id].path.clone();
-                let text = self.machines[at].files[&path].clone();
-                let text = self.edited(&text);
-                self.machines[at].files.insert(path, text);
-            }
+            0..25 => self.somebody_types(at, &id),
+            25..45 => self.somebody_saves(at, &id),
             45..65 => self.machines[at].mirrors(),
             // Mirrors follow at once; only the ways between the machines are slow.
             65..80 => {
@@ -287,20 +312,10 @@ impl Group {
     /// to the end of its plan, and the tool copies what no mirror has looked at, and over what one
     /// wrote when the tool had compared.
     fn wild_step(&mut self, at: usize) {
-        let ids: Vec<NoteId> = self.machines[at].notes.keys().cloned().collect();
-        let id = ids[self.rng.random_range(0..ids.len())].clone();
+        let id = self.some_note();
         match self.rng.random_range(0..100) {
-            0..10 => {
-                let text = text_of(&self.machines[at].notes[&id]);
-                let changes = ChangeSet::between(&text, &self.edited(&text));
-                self.machines[at].changes(&id, &changes, None);
-            }
-            10..30 => {
-                let path = self.machines[at].memory.notes[&id].path.clone();
-                let text = self.machines[at].files[&path].clone();
-                let text = self.edited(&text);
-                self.machines[at].files.insert(path, text);
-            }
+            0..10 => self.somebody_types(at, &id),
+            10..30 => self.somebody_saves(at, &id),
             30..45 => {
                 let some = self.rng.random_range(0..self.machines.len());
                 self.machines[some].mirrors();
@@ -343,6 +358,7 @@ impl Group {
                 _ => continue,
             };
             if let Some(target) = target {
+                self.machines[target].rests(&path);
                 if is_late {
                     self.machines[target].mirrors();
                 }
@@ -379,22 +395,7 @@ impl Group {
     /// A file that changed on one side only is copied to the other. When it changed on both, this
     /// waits: such tools keep both files then.
     fn copies_files(&mut self, pair: (usize, usize)) {
-        let [one, two] = self.machines.get_disjoint_mut([pair.0, pair.1]).unwrap();
-        for (path, text) in &mut one.files {
-            let other = two.files.get_mut(path).unwrap();
-            let key = (pair.0, pair.1, path.clone());
-            let known = self.synced.get(&key);
-            if text != other {
-                if known == Some(&*other) {
-                    other.clone_from(text);
-                } else if known == Some(&*text) {
-                    text.clone_from(other);
-                } else {
-                    continue;
-                }
-            }
-            self.synced.insert(key, text.clone());
-        }
+        self.copies_files_late(pair, false);
     }
 
     fn mirror(&mut self) {
@@ -431,10 +432,22 @@ impl Group {
     /// Files and notes say the same, with every word once.
     fn check(&self) {
         let (lost, twice) = self.faults();
+        let kept = lost.iter().filter(|word| self.is_in_history(word)).count();
+        assert_eq!(kept, lost.len(), "of {lost:?} some are in no version");
         assert!(lost.is_empty(), "{lost:?} are lost");
         // While words are taken out, or ways are wild, others may stay there twice.
         let may_be_twice = self.removes > 0 || self.is_wild;
         assert!(twice.is_empty() || may_be_twice, "{twice:?} are there more than once");
+    }
+
+    /// Whether a note said a word in one of its versions.
+    fn is_in_history(&self, word: &str) -> bool {
+        self.machines[0].notes.values().any(|document| {
+            let hashes = (0..document.change_count()).filter_map(|at| document.hash_at(at));
+            hashes
+                .filter_map(|hash| Note::text_at(document, &[hash]).ok())
+                .any(|text| text.contains(word))
+        })
     }
 
     /// Which words are lost, and which are there more than once.

@@ -120,6 +120,9 @@ impl Run {
             self.removed.extend(later.flat_map(|held| held.text.chars()));
         }
         let saved = self.edited(&buffer, false);
+        if self.rng.random_bool(0.5) {
+            self.here.rests(&path);
+        }
         self.here.files.insert(path, saved);
         self.here.mirrors();
     }

@@ -499,6 +499,8 @@ impl Run {
         }
         // What the file held is taken in before; then only the buffer is old.
         self.world.settle();
+        let has_rested = self.rng.random_bool(0.5);
+        self.world.memory.notes.values_mut().for_each(|it| it.has_rested = has_rested);
         let Some((id, remembered)) =
             self.world.memory.notes.iter().find(|(_, it)| it.path == path && !it.is_deleted)
         else {
