@@ -45,6 +45,16 @@ describe("peers' carets", () => {
   });
 });
 
+describe("a peer's name", () => {
+  test("is no text of the line, whose spelling is checked", () => {
+    const view = new EditorView({ state: EditorState.create({ doc: "0123456789", extensions: peerDisplay() }), parent: document.body });
+    view.dispatch({ effects: setPeers.of([peer("Zbigniew", 4)]) });
+    expect(view.contentDOM.querySelector<HTMLElement>(".peer-flag")?.dataset["name"]).toBe("Zbigniew");
+    expect(view.contentDOM.textContent).toBe("0123456789");
+    view.destroy();
+  });
+});
+
 describe("what others write", () => {
   let view: EditorView;
   let updates = 0;

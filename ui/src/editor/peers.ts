@@ -99,9 +99,10 @@ class CaretWidget extends WidgetType {
     caret.setAttribute("aria-hidden", "true");
     const flag = document.createElement("span");
     flag.className = "peer-flag";
-    flag.textContent = this.peer.name;
-    // Word joiners keep the caret from becoming a place where a line may break.
-    caret.append("\u2060", flag, "\u2060");
+    // Drawn by the style sheet: as text in the line, its spelling would be checked with that of the words
+    // around it, and the mark under a name would stay when the flag has faded.
+    flag.dataset["name"] = this.peer.name;
+    caret.append(flag);
     return caret;
   }
 

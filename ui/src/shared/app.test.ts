@@ -128,7 +128,7 @@ describe("the window", () => {
     await other.push("a", { version: opened.version, confirms: null, changes: [[0, "Hello "], opened.text.length], selection: { anchor: 6, head: 6 } });
     await rest();
     expect(app.note?.view?.state.doc.toString()).toMatch(/^Hello # Apples/);
-    expect(document.querySelector(".peer-flag")?.textContent).toBe("Ana");
+    expect(document.querySelector<HTMLElement>(".peer-flag")?.dataset["name"]).toBe("Ana");
     await other.closeNote("a");
     await rest();
     expect(app.announcement).toBe("Ana left");

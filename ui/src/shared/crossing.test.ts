@@ -54,7 +54,7 @@ describe("people without a name", () => {
     await theirs.push("a", { version: opened.version, confirms: null, changes: [[0, "x"], opened.text.length], selection: { anchor: 1, head: 1 } });
     await rest();
     expect(document.querySelector(".peers")?.getAttribute("aria-label")).toBe("Who is here: Someone");
-    expect(document.querySelector(".peer-flag")?.textContent).toBe("Someone");
+    expect(document.querySelector<HTMLElement>(".peer-flag")?.dataset["name"]).toBe("Someone");
     expect(app.announcement).toBe("Someone is here");
     await app.note?.showAuthors(true);
     app.panel = "history";
@@ -313,6 +313,6 @@ describe("what is asked for by the mouse", () => {
     await rest();
     const selection = document.querySelector(".peer-selection");
     expect([selection?.textContent, selection?.classList.contains("hue-3")]).toEqual(["Apples", true]);
-    expect(document.querySelector(".peer-caret.hue-3 .peer-flag")?.textContent).toBe("Ana");
+    expect(document.querySelector<HTMLElement>(".peer-caret.hue-3 .peer-flag")?.dataset["name"]).toBe("Ana");
   });
 });

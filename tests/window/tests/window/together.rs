@@ -102,9 +102,7 @@ fn each_sees_where_the_other_writes() -> Result<()> {
     his.caret_to(after)?;
     his.type_text(" with a view")?;
     hers.text_when("Ben's words", |text| text.contains("harbour with a view\n"))?;
-    until("Ben's caret", Default::default(), || {
-        Ok((hers.page.text_of(".peer-flag")? == "Ben").then_some(()))
-    })?;
+    hers.page.element(".peer-flag[data-name='Ben']")?;
     // The flag goes when the caret rests for two seconds; the picture is of the moment before.
     let stays = "document.querySelector('.peer-flag').style.animation = 'none'";
     hers.page.script(stays, &[])?;
