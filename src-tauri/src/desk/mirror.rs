@@ -23,7 +23,7 @@ use super::{Desk, State, document_id};
 use crate::local::StoredMirror;
 use crate::port::{
     AppEvent, BackendError, ErrorCode, ItemId, LeftAloneFile, MirrorAction, MirrorPhase,
-    MirrorReply, MirrorState, ReviewSpot, Transfer, TransferReport, units,
+    MirrorReply, MirrorState, ReviewSpot, Transfer, TransferReport, in_words, units,
 };
 
 /// So many names are told of what an import or export left out.
@@ -52,7 +52,7 @@ pub(super) fn shown(state: &State) -> MirrorState {
     let stored = state.local.mirror.as_ref();
     let status = state.mirroring.mirror.as_ref().map(|mirror| mirror.status().borrow().clone());
     let phase = match (&state.mirroring.failed, &status) {
-        (Some(message), _) => MirrorPhase::Failed { message: message.clone() },
+        (Some(message), _) => MirrorPhase::Failed { message: in_words(message) },
         (None, Some(status)) => phase(status),
         (None, None) => MirrorPhase::Off,
     };
@@ -76,7 +76,7 @@ fn phase(status: &MirrorStatus) -> MirrorPhase {
     match (&status.paused, &status.problem) {
         (Some(Paused::Vanished), _) => MirrorPhase::Vanished,
         (Some(Paused::ManyGone(count)), _) => MirrorPhase::ManyGone { count: units(*count) },
-        (_, Some(problem)) => MirrorPhase::Failed { message: problem.clone() },
+        (_, Some(problem)) => MirrorPhase::Failed { message: in_words(problem) },
         _ if status.is_in_step => MirrorPhase::InStep,
         _ => MirrorPhase::Working,
     }
@@ -354,7 +354,7 @@ fn end_transfer(me: &Weak<Desk>, ended: Result<TransferReport, String>) {
     if let Some(transfer) = &mut desk.lock().mirroring.transfer {
         match ended {
             Ok(report) => transfer.report = Some(report),
-            Err(message) => transfer.failed = Some(message),
+            Err(message) => transfer.failed = Some(in_words(&message)),
         }
     }
     desk.tell_mirror();

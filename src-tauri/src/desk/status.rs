@@ -7,7 +7,7 @@ use rejoin_repo::{ConnectionPhase, ConnectionStatus, DocumentStatus};
 
 use crate::local::StoredServer;
 use crate::port::{
-    Connection, ConnectionState, DiskState, NoteStatus, Place, PlaceKind, PlaceState,
+    Connection, ConnectionState, DiskState, NoteStatus, Place, PlaceKind, PlaceState, in_words,
 };
 
 /// Where a note is. `names`: what peers called themselves, by their peer id.
@@ -18,7 +18,7 @@ pub(crate) fn note_status(
     now: i64,
 ) -> NoteStatus {
     let disk = match &status.disk.error {
-        Some(message) => DiskState::Failed { message: message.clone(), at: now },
+        Some(message) => DiskState::Failed { message: in_words(message), at: now },
         None if !status.disk.is_all => DiskState::Saving,
         None => DiskState::Saved { at: status.disk.at.map_or(now, milliseconds) },
     };
@@ -103,17 +103,6 @@ pub(crate) fn state(status: &ConnectionStatus) -> ConnectionState {
     }
 }
 
-/// A message without the number that the system has for it.
-fn in_words(message: &str) -> String {
-    match message.split_once(" (os error ") {
-        Some((before, after)) => {
-            let rest = after.split_once(')').map_or("", |(_, rest)| rest);
-            format!("{before}{rest}")
-        }
-        None => message.to_owned(),
-    }
-}
-
 fn of_address<'a>(servers: &'a [StoredServer], address: &str) -> Option<&'a StoredServer> {
     servers.iter().find(|server| server.address == address)
 }
@@ -189,13 +178,6 @@ mod tests {
         assert_eq!(place(&status(false, None)).state, PlaceState::Behind);
         assert_eq!(place(&status(true, None)).name, "home.example:3030");
         assert_eq!(place(&status(true, None)).kind, PlaceKind::Server);
-    }
-
-    #[test]
-    fn an_error_is_told_without_the_number_of_the_system() {
-        let told = in_words("cannot reach home: Connection refused (os error 111), later");
-        assert_eq!(told, "cannot reach home: Connection refused, later");
-        assert_eq!(in_words("no such host"), "no such host");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct BackendError {
 impl BackendError {
     /// An error of this kind with a sentence to show.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: in_words(&message.into()) }
     }
 
     /// The answer for an id that names nothing.
@@ -46,5 +46,30 @@ impl BackendError {
     /// The answer for a request that cannot be read.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Invalid, message)
+    }
+}
+
+/// A message without the number that the system has for it.
+pub(crate) fn in_words(message: &str) -> String {
+    match message.split_once(" (os error ") {
+        Some((before, after)) => {
+            let rest = after.split_once(')').map_or("", |(_, rest)| rest);
+            format!("{before}{rest}")
+        }
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_without_the_number_of_the_system() {
+        let told = in_words("cannot reach home: Connection refused (os error 111), later");
+        assert_eq!(told, "cannot reach home: Connection refused, later");
+        assert_eq!(in_words("no such host"), "no such host");
+        let told = BackendError::new(ErrorCode::Storage, "The disk: No space left (os error 28).");
+        assert_eq!(told.message, "The disk: No space left.");
     }
 }

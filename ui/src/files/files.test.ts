@@ -67,7 +67,13 @@ describe("the folder of files", () => {
     await fill("mirror-folder", "Notes");
     await press(words.use);
     expect(world.mirror.directory).toBeNull();
-    expect(shown()).toContain("the whole path");
+    const alerts = () => [...document.querySelectorAll("#settings-page [role=alert]")].map((each) => each.textContent).join("");
+    expect(alerts()).toContain("the whole path");
+    // What is wrong is said in its place, and only until one tries again.
+    expect(app.toasts).toEqual([]);
+    await fill("mirror-folder", "/home/kim/Notes");
+    await press(words.use);
+    expect(alerts()).toBe("");
   });
 
   test("asks before many notes are thrown away, and lists what it leaves alone", async () => {

@@ -203,6 +203,24 @@ describe("the window", () => {
     expect(textOf("a").replace("!", "")).toBe("slowly# Apples\n\nSee [[Bread]].\n");
   });
 
+  test("gives the keys to a drawer that is opened by them, and takes them back", async () => {
+    await start();
+    const resize = async (width: number) => {
+      window.innerWidth = width;
+      window.dispatchEvent(new Event("resize"));
+      await rest();
+    };
+    const { innerWidth } = window;
+    await resize(800);
+    const toggle = commands(app).find((command) => command.id === "list")!;
+    toggle.run();
+    await expect.poll(() => document.activeElement?.getAttribute("role")).toBe("tree");
+    toggle.run();
+    await rest();
+    expect(document.activeElement?.classList.contains("cm-content")).toBe(true);
+    await resize(innerWidth);
+  });
+
   test("writes, renames, moves, pins, trashes and puts back", async () => {
     await start();
     await app.newNote("Plums");

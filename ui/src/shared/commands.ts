@@ -73,7 +73,7 @@ export function commands(app: App): Command[] {
     { id: "theme", title: words.theme, keys: "Mod+Shift+D", run: () => void app.setSettings({ theme: otherTheme(settings) }) },
     { id: "larger", title: words.larger, keys: "Mod+=", enabled: settings.textSize < textSizes.most, run: size(1) },
     { id: "smaller", title: words.smaller, keys: "Mod+-", enabled: settings.textSize > textSizes.least, run: size(-1) },
-    { id: "list", title: words.list, keys: "Mod+\\", run: () => (app.listOpen = !app.listOpen) },
+    { id: "list", title: words.list, keys: "Mod+\\", run: () => toggleList(app) },
     { id: "settings", title: words.settings, keys: "Mod+,", run: () => (app.dialog = { kind: "settings", page: "profile" }) },
   ];
 }
@@ -98,6 +98,13 @@ function textSizeAfter(settings: Settings, step: number): number {
 function otherTheme(settings: Settings): Settings["theme"] {
   const dark = settings.theme === "dark" || (settings.theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
   return dark ? "light" : "dark";
+}
+
+function toggleList(app: App): void {
+  app.listOpen = !app.listOpen;
+  if (!app.listOpen) app.note?.focus();
+  // A drawer lies over the note: the keys are for what it shows.
+  else if (app.narrow) requestAnimationFrame(() => document.querySelector<HTMLElement>("nav.list [role=tree]")?.focus());
 }
 
 function focusSearch(app: App): void {

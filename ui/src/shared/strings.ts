@@ -127,7 +127,8 @@ export const strings = {
     count: (current: number, total: number, limit: number) => {
       const many = total >= limit ? `${limit}+` : String(total);
       if (total === 0) return "No match";
-      return current > 0 ? `${current} of ${many}` : many;
+      if (current > 0) return `${current} of ${many}`;
+      return total === 1 ? "1 match" : `${many} matches`;
     },
   },
 
@@ -375,8 +376,8 @@ export const strings = {
     importing: "Importing",
     exporting: "Exporting",
     progress: (done: number, total: number) => `${done.toLocaleString()} of ${plural(total, "note", "notes")}`,
-    imported: (notes: number, folders: number) => `${plural(notes, "note", "notes")} imported, in ${plural(folders, "folder", "folders")}`,
-    exported: (notes: number, folders: number) => `${plural(notes, "note", "notes")} exported, in ${plural(folders, "folder", "folders")}`,
+    imported: (notes: number, folders: number) => `${plural(notes, "note", "notes")} imported${folders > 0 ? `, in ${plural(folders, "folder", "folders")}` : ""}`,
+    exported: (notes: number, folders: number) => `${plural(notes, "note", "notes")} exported${folders > 0 ? `, in ${plural(folders, "folder", "folders")}` : ""}`,
     known: (count: number) => `${plural(count, "note was", "notes were")} here already, from an earlier import`,
     links: (count: number) => `${plural(count, "link", "links")} adapted`,
     others: (count: number) => `${plural(count, "file that is not Markdown was", "files that are not Markdown were")} not taken in`,

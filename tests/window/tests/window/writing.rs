@@ -122,7 +122,7 @@ fn titles_are_completed_words_counted_and_found_and_undo_takes_back() -> Result<
 
     page.chord(&[CONTROL], 'f')?;
     page.keys(".find-panel input", "plans")?;
-    app.shows(".find-count", "1")?;
+    app.shows(".find-count", "1 match")?;
     page.keys(".find-panel input", &ENTER.to_string())?;
     app.shows(".find-count", "1 of 1")?;
     app.shows(".line .words", "1 of 3 words")?;
