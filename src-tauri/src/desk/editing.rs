@@ -12,7 +12,7 @@ use super::looking_back::Person;
 use super::open_note::{News, OpenNote, WINDOW, shown};
 use super::presence::{CHANNEL, Shown};
 use super::status::note_status;
-use super::telling::{Told, Turn};
+use super::telling::{Pace, Told, Turn};
 use super::undoing::Before;
 use super::watching::Watch;
 use super::{Desk, Sink, State, now};
@@ -61,6 +61,7 @@ impl Desk {
             told: None,
             draft: None,
             peers: Vec::new(),
+            presence_pace: Pace::of_presence(),
             apart: Some(Apart::FROM_THE_START),
             away: None,
             origin: (RemoteOrigin::Peer, None),
@@ -235,15 +236,41 @@ impl Desk {
             self.mind_absence(state, id);
         }
         if news.presence {
-            let peers = self.present(state, id);
-            if let Some(open) = state.open.get_mut(id)
-                && open.peers != peers
-            {
-                let version = open.version();
-                open.peers.clone_from(&peers);
-                (open.sink)(NoteEvent::Presence { version, peers });
-            }
+            self.tell_presence(state, id);
         }
+    }
+
+    /// Tells the window who is there and where, if it is its turn to hear of that. Fifty people who write
+    /// move their carets some hundred times a second.
+    fn tell_presence(&self, state: &mut State, id: &ItemId) {
+        let Some(open) = state.open.get_mut(id) else { return };
+        let now = Instant::now();
+        if !open.presence_pace.is_turn(now) {
+            if let Some(wait) = open.presence_pace.again(now) {
+                self.later(wait, id, Self::tell_presence);
+            }
+            return;
+        }
+        let peers = self.present(state, id);
+        if let Some(open) = state.open.get_mut(id)
+            && open.peers != peers
+        {
+            open.presence_pace.spoke(now);
+            let version = open.version();
+            open.peers.clone_from(&peers);
+            (open.sink)(NoteEvent::Presence { version, peers });
+        }
+    }
+
+    /// Has something told of a note after a while.
+    fn later(&self, wait: Duration, id: &ItemId, tell: fn(&Self, &mut State, &ItemId)) {
+        let (me, id) = (self.me.clone(), id.clone());
+        self.runtime.spawn(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(desk) = me.upgrade() {
+                tell(&desk, &mut desk.lock(), &id);
+            }
+        });
     }
 
     /// Tells the window where its note is, as far as it is its turn to hear of that.
@@ -253,13 +280,7 @@ impl Desk {
         let had_failed = failure(told.status()).is_some();
         let Turn { tell, again } = told.turn(status, Instant::now());
         if let Some(wait) = again {
-            let (me, id) = (self.me.clone(), id.clone());
-            self.runtime.spawn(async move {
-                tokio::time::sleep(wait).await;
-                if let Some(desk) = me.upgrade() {
-                    desk.tell_status(&mut desk.lock(), &id);
-                }
-            });
+            self.later(wait, id, Self::tell_status);
         }
         let Some(status) = tell else { return };
         let message = failure(&status).filter(|_| !had_failed).map(str::to_owned);

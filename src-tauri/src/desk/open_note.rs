@@ -6,7 +6,7 @@ use rejoin_repo::{DocumentEvent, DocumentHandle, Origin, Subscription};
 
 use super::away::Apart;
 use super::edited::EditedNote;
-use super::telling::Told;
+use super::telling::{Pace, Told};
 use super::{Sink, now};
 use crate::port::{
     AwaySummary, BackendError, ChangeSetJson, DraftState, NoteEvent, PresentPeer, RemoteOrigin,
@@ -28,6 +28,7 @@ pub(super) struct OpenNote {
     pub(super) told: Option<Told>,
     pub(super) draft: Option<DraftState>,
     pub(super) peers: Vec<PresentPeer>,
+    pub(super) presence_pace: Pace,
     /// The note is in touch with nobody.
     pub(super) apart: Option<Apart>,
     /// What the window was told that others did.

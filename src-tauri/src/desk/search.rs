@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rejoin_notes::change_set::utf16_len;
 use rejoin_notes::links::LinkIndex;
 use rejoin_notes::title;
 use rejoin_storage::text_index::{Hit, Piece, TextEntry};
@@ -147,16 +146,22 @@ fn markup_at(text: &[(char, bool)], before: char) -> usize {
     }
 }
 
-/// The line of a text around a link to a title.
+/// The line of a text around a link to a title, as plain words with the title marked.
 pub(crate) fn line_with_link(text: &str, title: &str) -> (String, Vec<TextRange>) {
     let wanted = format!("[[{}", title.to_lowercase());
     let line = text.lines().find(|line| line.to_lowercase().contains(&wanted)).unwrap_or_default();
-    let marks = line.to_lowercase().find(&wanted).filter(|at| line.is_char_boundary(*at));
-    let mark = marks.map(|at| {
-        let from = utf16_len(&line[..at]);
-        TextRange { from: units(from), to: units(from + utf16_len(&wanted)) }
-    });
-    (line.trim_end().to_owned(), mark.into_iter().collect())
+    let piece = |text: &str, found| Piece { text: text.to_owned(), found };
+    let link = line.to_lowercase().find(&wanted).map(|at| (at + 2, at + wanted.len()));
+    // Small letters may be longer than the great ones, and then there is no saying where the title stands.
+    let cut =
+        link.and_then(|(from, to)| Some((line.get(..from)?, line.get(from..to)?, line.get(to..)?)));
+    let (line, marks) = match cut {
+        Some((before, title, after)) => {
+            excerpt(&[piece(before, false), piece(title, true), piece(after, false)])
+        }
+        None => excerpt(&[piece(line, false)]),
+    };
+    (line.trim_end().to_owned(), marks)
 }
 
 #[cfg(test)]
@@ -203,7 +208,10 @@ mod tests {
     #[test]
     fn shows_the_line_of_a_link() {
         let (line, marks) = line_with_link("one\nsee [[Trip]] now\n", "trip");
-        assert_eq!(line, "see [[Trip]] now");
-        assert_eq!(marks, [TextRange { from: 4, to: 10 }]);
+        assert_eq!(line, "see Trip now");
+        assert_eq!(marks, [TextRange { from: 4, to: 8 }]);
+        let (line, marks) = line_with_link("- [[Trip#by train|there]], then [[Home]]", "Trip");
+        assert_eq!(line, "Trip#by train|there, then Home");
+        assert_eq!(marks, [TextRange { from: 0, to: 4 }]);
     }
 }

@@ -1,4 +1,4 @@
-//! When the window hears where its note is.
+//! When the window hears where its note is, and who is there.
 //!
 //! With each edit of anybody a note is unsaved for a few milliseconds, here and on servers. That it is worse
 //! off than was said is told at once; what got better waits a little, and then what is true by then is told.
@@ -9,16 +9,55 @@ use std::time::{Duration, Instant};
 
 use crate::port::NoteStatus;
 
-/// So long after a word nothing better is said.
+/// So long after a word nothing better is said of where a note is.
 const REST: Duration = Duration::from_millis(200);
+
+/// So long after a word nothing is said of who is there. Their carets move with the text meanwhile.
+const REST_OF_PRESENCE: Duration = Duration::from_millis(100);
+
+/// Words of one kind, with a rest after each.
+#[derive(Debug)]
+pub(super) struct Pace {
+    rest: Duration,
+    /// When the rest is over.
+    over: Option<Instant>,
+    /// When somebody asks again.
+    due: Option<Instant>,
+}
+
+impl Pace {
+    /// That of who is there, of which nothing was said yet.
+    pub(super) fn of_presence() -> Self {
+        Self { rest: REST_OF_PRESENCE, over: None, due: None }
+    }
+
+    /// Whether something may be said now.
+    pub(super) fn is_turn(&self, now: Instant) -> bool {
+        self.over.is_none_or(|over| over <= now)
+    }
+
+    /// Notes that something was said.
+    pub(super) fn spoke(&mut self, now: Instant) {
+        self.over = Some(now + self.rest);
+    }
+
+    /// For what is left to be said: after so long its turn has to be asked for again. None while somebody
+    /// is waiting for that already.
+    pub(super) fn again(&mut self, now: Instant) -> Option<Duration> {
+        if self.due.is_some_and(|due| due > now) {
+            return None;
+        }
+        let due = self.over.unwrap_or(now);
+        self.due = Some(due);
+        Some(due.saturating_duration_since(now))
+    }
+}
 
 /// What a window was told of where its note is.
 #[derive(Debug)]
 pub(super) struct Told {
     status: NoteStatus,
-    at: Instant,
-    /// When the rest is to be told.
-    due: Option<Instant>,
+    pace: Pace,
 }
 
 /// What follows from a status.
@@ -33,7 +72,7 @@ pub(super) struct Turn {
 impl Told {
     /// A window that was told this just now.
     pub(super) fn new(status: NoteStatus, now: Instant) -> Self {
-        Self { status, at: now, due: None }
+        Self { status, pace: Pace { rest: REST, over: Some(now + REST), due: None } }
     }
 
     /// What the window believes.
@@ -46,20 +85,17 @@ impl Told {
         if self.status.looks_like(&status) {
             return Turn::default();
         }
-        let tell = if now >= self.at + REST {
+        let tell = if self.pace.is_turn(now) {
             Some(status.clone())
         } else {
             self.status.lowered_by(&status)
         };
         if let Some(told) = &tell {
-            (self.status, self.at) = (told.clone(), now);
+            self.status.clone_from(told);
+            self.pace.spoke(now);
         }
         let is_all = self.status.looks_like(&status);
-        let again = (!is_all && self.due.is_none_or(|due| due <= now)).then(|| {
-            let due = self.at + REST;
-            self.due = Some(due);
-            due - now
-        });
+        let again = if is_all { None } else { self.pace.again(now) };
         Turn { tell, again }
     }
 }
@@ -168,6 +204,21 @@ mod tests {
         window.rest(1_000, &states[4]);
         assert_eq!(window.heard.last(), Some(&states[4]));
         assert_eq!(window.due, None);
+    }
+
+    #[test]
+    fn who_is_there_is_told_at_once_and_then_after_a_rest() {
+        let (mut pace, start) = (Pace::of_presence(), Instant::now());
+        assert!(pace.is_turn(start));
+        pace.spoke(start);
+        let soon = start + Duration::from_millis(30);
+        assert!(!pace.is_turn(soon));
+        assert_eq!(pace.again(soon), Some(Duration::from_millis(70)));
+        assert_eq!(pace.again(soon), None, "somebody waits already");
+        let due = start + REST_OF_PRESENCE;
+        assert!(pace.is_turn(due));
+        pace.spoke(due);
+        assert_eq!(pace.again(due), Some(REST_OF_PRESENCE));
     }
 
     #[test]

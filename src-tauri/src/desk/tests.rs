@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rejoin_storage::{ChunkStore, KeyPrefix, SharedStore};
 
@@ -653,6 +653,33 @@ async fn switching_between_modes_loses_no_edit() {
     let shared = handle
         .read(|document| rejoin_notes::note::Note::text_at(document, document.heads()).unwrap());
     assert_eq!(shared.unwrap(), expected, "nothing is left in a draft");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_changes_all_the_time_says_some_times_a_second_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::over(Box::new(SharedStore::new(1)), folder.path()).await.unwrap();
+    let session = desk.session(Box::new(drop));
+    let (id, opened, told) = opened(&desk, &session.library.home, "hello").await;
+    let handle = desk.lock().handle(&id).unwrap();
+    let (begun, mut version) = (Instant::now(), opened.version);
+    for length in 5..35 {
+        let reply = desk.push(&id, insertion(version, length, "!", length)).unwrap();
+        let PushReply::Accepted { version: next, .. } = reply else { panic!("{reply:?}") };
+        version = next;
+        handle.saved().await.unwrap();
+    }
+    let disks_told = || -> Vec<bool> {
+        let is_saved = |event: &NoteEvent| match event {
+            NoteEvent::Status { status } => Some(matches!(status.disk, DiskState::Saved { .. })),
+            _ => None,
+        };
+        told.lock().unwrap().iter().filter_map(is_saved).collect()
+    };
+    until("the last word", || disks_told().last().filter(|is_saved| **is_saved).map(drop)).await;
+    let turns = begun.elapsed().as_millis() / 200 + 1;
+    let words = disks_told().len() as u128;
+    assert!(words <= 2 * turns + 1, "{words} words for {turns} turns");
 }
 
 #[tokio::test(flavor = "multi_thread")]
