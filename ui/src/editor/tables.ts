@@ -33,6 +33,8 @@ type Alignment = "left" | "center" | "right";
 
 /** Behind each column, in widths of an em; the style sheet has it as a padding. */
 const gap = 1.4;
+/** What the letters may be wider than they are taken for. */
+const slack = 0.3;
 /** What a column asks for at most. */
 const widest = 30;
 /** A longer word is broken, if need be. */
@@ -61,10 +63,10 @@ export function tableLook(state: EditorState, table: SyntaxNode, visible: Span, 
   for (const cell of cells.flat()) {
     const text = shownText(state, cell);
     // The head is bold.
-    const weight = cell.node?.parent?.name === "TableHeader" ? 1.06 : 1;
+    const weight = cell.node?.parent?.name === "TableHeader" ? 1.1 : 1;
     const words = text.split(/\s+/).map(textWidth);
-    wanted[cell.column] = Math.max(wanted[cell.column] ?? 1, textWidth(text) * weight);
-    needed[cell.column] = Math.max(needed[cell.column] ?? 1, Math.max(...words) * weight);
+    wanted[cell.column] = Math.max(wanted[cell.column] ?? 1, textWidth(text) * weight + slack);
+    needed[cell.column] = Math.max(needed[cell.column] ?? 1, Math.max(...words) * weight + slack);
   }
   const alignments = alignmentsOf(state.sliceDoc(delimiter.from, delimiter.to));
   const styles = wanted.map((width, column) => {
@@ -161,9 +163,16 @@ function shownText(state: EditorState, cell: Cell): string {
 /** About how wide a text is in the fonts of notes, in widths of an em; rather too much than too little. */
 export function textWidth(text: string): number {
   let width = 0;
-  for (const letter of text) width += letterWidth(letter);
+  for (const letter of text) {
+    let known = widths.get(letter);
+    if (known === undefined) widths.set(letter, (known = letterWidth(letter)));
+    width += known;
+  }
   return width;
 }
+
+/** Of the letters that there were. */
+const widths = new Map<string, number>();
 
 function letterWidth(letter: string): number {
   if (/[ijlI.,:;'!|()[\]\s]/.test(letter)) return 0.32;
@@ -171,5 +180,5 @@ function letterWidth(letter: string): number {
   if (/\p{Mark}/u.test(letter)) return 0;
   if (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u.test(letter)) return 1.05;
   if (/\p{Extended_Pictographic}/u.test(letter)) return 1.4;
-  return /\p{Lu}/u.test(letter) ? 0.76 : 0.66;
+  return /\p{Lu}/u.test(letter) ? (/[MW]/.test(letter) ? 1.02 : 0.78) : 0.68;
 }

@@ -101,6 +101,55 @@ fn a_note_is_read_clicked_and_linked_as_what_it_means() -> Result<()> {
     app.close()
 }
 
+/// What follows is in a table.
+const TABLE: &str = "Above
+
+| What | Who |
+|---|---|
+| tickets | Ana |
+| room | Ben and a remark that is so long that it takes more than a line of its cell, as those of tables do |
+
+Below";
+
+#[test]
+fn a_table_stands_in_columns_and_the_arrow_keys_go_through_each_of_its_lines() -> Result<()> {
+    if !wanted() {
+        return Ok(());
+    }
+    let ana = Person::new("ana-table")?;
+    let app = ana.open()?;
+    let page = &app.page;
+    app.welcome("Ana", None)?;
+    note_with(&app, TABLE)?;
+    app.caret_to(0)?;
+    let lefts = "return [...document.querySelectorAll('.md-row')].map((row) =>
+        [...row.querySelectorAll('.md-cell')].map((cell) => Math.round(cell.getBoundingClientRect().left)))";
+    let columns = page.script(lefts, &[])?;
+    let rows = columns.as_array().map(Vec::as_slice).unwrap_or_default();
+    ensure!(rows.len() == 3 && rows.iter().all(|row| *row == rows[0]), "not in columns: {columns}");
+    page.picture("writing-table")?;
+
+    let line = "const lines = [...document.querySelectorAll('.cm-line')];
+        return lines.findIndex((each) => each.contains(getSelection().focusNode));";
+    let last = TABLE.lines().count() - 1;
+    for (key, way) in
+        [('\u{E015}', (0..=last).collect::<Vec<_>>()), ('\u{E013}', (0..=last).rev().collect())]
+    {
+        for expected in way {
+            until("the caret in the next line", Default::default(), || {
+                Ok((page.script(line, &[])? == json!(expected)).then_some(()))
+            })?;
+            page.chord(&[], key)?;
+            if key == '\u{E015}' && TABLE.lines().nth(expected).is_some_and(|line| line.len() > 90)
+            {
+                // A line that is wrapped while it is edited takes two steps.
+                page.chord(&[], key)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn titles_are_completed_words_counted_and_found_and_undo_takes_back() -> Result<()> {
     if !wanted() {
