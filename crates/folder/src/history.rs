@@ -49,6 +49,15 @@ pub(crate) fn said(document: &Document, text: &str) -> bool {
     !text.is_empty() && versions(document).any(|heads| says(document, &heads, text))
 }
 
+/// As [`History::lately`](crate::planner::History::lately).
+pub(crate) fn lately(document: &Document) -> Vec<(String, Version)> {
+    let texts = versions(document).take(IN_TWOS).filter_map(|heads| {
+        let text = Note::text_at(document, &heads).ok()?;
+        Some((text, Version { heads, draft: 0 }))
+    });
+    texts.collect()
+}
+
 /// As [`History::is_taken`](crate::planner::History::is_taken).
 pub(crate) fn is_taken(document: &Document, held: &HeldText, made: &ChangeSet) -> bool {
     let Some(text) = text_at(document, &held.version) else { return false };

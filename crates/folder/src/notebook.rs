@@ -644,6 +644,10 @@ impl History for Notebook {
         self.look(note, |document| Some(history::said(document, text))).unwrap_or(false)
     }
 
+    fn lately(&self, note: &NoteId) -> Vec<(String, Version)> {
+        self.look(note, |document| Some(history::lately(document))).unwrap_or_default()
+    }
+
     fn is_taken(&self, note: &NoteId, held: &HeldText, made: &ChangeSet) -> bool {
         self.look(note, |document| Some(history::is_taken(document, held, made))).unwrap_or(false)
     }

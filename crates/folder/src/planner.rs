@@ -71,6 +71,9 @@ pub trait History {
     /// Whether the note said exactly this in one of its versions, here or elsewhere.
     fn said(&self, note: &NoteId, text: &str) -> bool;
 
+    /// What the note said in its last versions, here and elsewhere.
+    fn lately(&self, note: &NoteId) -> Vec<(String, Version)>;
+
     /// Whether an edit of a text that its file held is in the note already, as an edit of a file that was
     /// made after that text.
     fn is_taken(&self, note: &NoteId, held: &HeldText, made: &ChangeSet) -> bool;
@@ -117,6 +120,10 @@ impl History for NoHistory {
 
     fn said(&self, _: &NoteId, _: &str) -> bool {
         false
+    }
+
+    fn lately(&self, _: &NoteId) -> Vec<(String, Version)> {
+        Vec::new()
     }
 
     fn is_taken(&self, _: &NoteId, _: &HeldText, _: &ChangeSet) -> bool {

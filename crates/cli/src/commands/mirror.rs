@@ -130,7 +130,11 @@ fn in_words(status: &MirrorStatus) -> String {
         });
     }
     match &status.paused {
-        Some(Paused::Vanished) => words.push("the directory is not there; waiting for it".to_owned()),
+        Some(Paused::Vanished) => words.push(
+            "the directory, or .rejoin in it, is not there; waiting for it. Start again with --anew to go on \
+             without"
+                .to_owned(),
+        ),
         Some(Paused::ManyGone(count)) => words.push(format!(
             "{count} files are gone at once; nothing is deleted. Put them back, or start again with \
              --confirm-deletions if it is meant, or with --anew, which writes them again"

@@ -1,9 +1,11 @@
 //! What somebody changed in a file, as a change of the note's text as it is now.
 
+use std::borrow::Cow;
+
 use rejoin_notes::change_set::{ChangeSet, Order, Section, Splice, utf16_len};
 
 use super::{History, Made, NoteNow, twins};
-use crate::memory::{HeldText, NoteId, Remembered};
+use crate::memory::{HeldText, NoteId, Remembered, Version};
 
 /// An edit of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,13 +42,14 @@ pub(crate) fn of_file(
     if before == Before::Old {
         return nothing();
     }
-    let Some(base) = base(read, before, remembered) else {
+    let lately = || history.lately(note);
+    let Some(base) = base(read, before, remembered, lately) else {
         return FileEdit { changes: without_base(read, &now.text), is_stale: true, made: None };
     };
-    let Base { held, is_newest, .. } = base;
+    let Base { held, is_newest, .. } = &base;
     // A word is not made of another one: if they are of two writers, each may go alone.
     let mut made = ChangeSet::between_words(&held.text, read);
-    if !is_newest {
+    if !*is_newest {
         // A program that takes out more than it puts in looks like one with an old text. What it knew of
         // that came since is not to be there twice.
         made = without_known_lines(&held.text, read, &now.text).unwrap_or(made);
@@ -74,7 +77,7 @@ pub(crate) fn of_file(
         }
     };
     let changes = made.map(&since, Order::After).expect("invariant: both were made for the base");
-    FileEdit { changes, is_stale: !is_newest || base.goes_back, made: made_upon }
+    FileEdit { changes, is_stale: !*is_newest || base.goes_back, made: made_upon }
 }
 
 /// Whether what a file says was said before.
@@ -167,7 +170,7 @@ pub(crate) fn without_deletions(changes: &ChangeSet) -> ChangeSet {
 
 /// The text that an edit was most likely made of.
 struct Base<'a> {
-    held: &'a HeldText,
+    held: Cow<'a, HeldText>,
     is_newest: bool,
     /// The file says again what it said before other programs wrote, and nobody else.
     goes_back: bool,
@@ -217,11 +220,22 @@ fn knows_more(read: &str, held: &str, newest: &str) -> bool {
     made.replacements().any(|made| since.replacements().any(|since| is_same(made, since)))
 }
 
+/// Whether something of a text is not in the one that was made of it.
+fn takes_out(text: &str, read: &str) -> bool {
+    ChangeSet::between_words(text, read).replacements().any(|it| it.deleted > 0)
+}
+
 /// The remembered text that is nearest to `read`; of several that are as near, the oldest, as less is
 /// taken for a deletion then.
-fn base<'a>(read: &str, before: Before, remembered: &'a Remembered) -> Option<Base<'a>> {
+fn base<'a>(
+    read: &str,
+    before: Before,
+    remembered: &'a Remembered,
+    lately: impl Fn() -> Vec<(String, Version)>,
+) -> Option<Base<'a>> {
     let newest = remembered.newest()?;
-    let is_newest = |goes_back| Some(Base { held: newest, is_newest: true, goes_back });
+    let newest_base = |goes_back| Base { held: Cow::Borrowed(newest), is_newest: true, goes_back };
+    let is_newest = |goes_back| Some(newest_base(goes_back));
     // Who writes a file piece by piece is seen with a piece. The rest is not an edit of the text
     // before the piece. What only adds to the newest text removes nothing in any case. An empty file
     // is one that was cut off.
@@ -243,11 +257,21 @@ fn base<'a>(read: &str, before: Before, remembered: &'a Remembered) -> Option<Ba
         remembered.has_rested && at != last && knows_more(read, &held.text, &newest.text)
     };
     let (_, at, held) = *near.iter().find(|(_, at, held)| !is_told(*at, held))?;
+    // Nothing is taken out of what another machine's file said, which a file-sync tool brought a moment ago.
+    if !remembered.has_rested && takes_out(&held.text, read) {
+        let mut others = lately();
+        others.retain(|(text, _)| !takes_out(text, read));
+        let nearest = others.into_iter().min_by_key(|(text, _)| distance(text, read));
+        if let Some((text, version)) = nearest {
+            let held = HeldText { text, by_others: false, is_expected: false, version };
+            return Some(Base { held: Cow::Owned(held), is_newest: false, goes_back: false });
+        }
+    }
     if at == last {
         return is_newest(near[0].1 != last);
     }
     if held.is_expected {
-        return Some(Base { held, is_newest: true, goes_back: false });
+        return Some(Base { held: Cow::Borrowed(held), is_newest: true, goes_back: false });
     }
     // When only other programs wrote after a text, it is most often the same one that writes on:
     // it changes its own last words, or takes them back. That it did not know of them, as they are
@@ -258,7 +282,7 @@ fn base<'a>(read: &str, before: Before, remembered: &'a Remembered) -> Option<Ba
             return is_newest(false);
         }
     }
-    Some(Base { held, is_newest: false, goes_back: false })
+    Some(Base { held: Cow::Borrowed(held), is_newest: false, goes_back: false })
 }
 
 #[cfg(test)]
@@ -447,6 +471,10 @@ mod tests {
             text == self.0
         }
 
+        fn lately(&self, _: &NoteId) -> Vec<(String, Version)> {
+            vec![(self.0.to_owned(), Version::default())]
+        }
+
         fn is_taken(&self, _: &NoteId, _: &HeldText, _: &ChangeSet) -> bool {
             false
         }
@@ -481,6 +509,23 @@ mod tests {
         remembered.hold(newest, false, &Version::default());
         remembered.has_rested = true;
         assert_eq!(after(&remembered), newest);
+    }
+
+    #[test]
+    fn what_another_machines_file_did_not_say_is_not_taken_out() {
+        let newest = "one\ntrains and boats\nmine\n";
+        let mut remembered = remembered(&["one\n", newest]);
+        // A file-sync tool copied what the other machine had, and a program wrote on.
+        let (theirs, read) = ("one\ntrains and boats\n", "one\ntrains and boats\nyour\n");
+        let after = |remembered: &Remembered| {
+            let now = now(newest);
+            let edit = of_file(&NoteId("note".into()), read, remembered, &now, &Said(theirs));
+            (edit.changes.apply(newest).unwrap(), edit.is_stale)
+        };
+        let (text, is_stale) = after(&remembered);
+        assert!(text.contains("mine") && text.contains("your") && is_stale, "{text}");
+        remembered.has_rested = true;
+        assert_eq!(after(&remembered).0, read, "somebody wrote another word");
     }
 
     #[test]
