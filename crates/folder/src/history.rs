@@ -52,7 +52,8 @@ pub(crate) fn said(document: &Document, text: &str) -> bool {
 /// As [`History::lately`](crate::planner::History::lately).
 pub(crate) fn lately(document: &Document) -> Vec<(String, Version)> {
     let texts = versions(document).take(IN_TWOS).filter_map(|heads| {
-        let text = Note::text_at(document, &heads).ok()?;
+        // Every note said nothing once.
+        let text = Note::text_at(document, &heads).ok().filter(|text| !text.is_empty())?;
         Some((text, Version { heads, draft: 0 }))
     });
     texts.collect()

@@ -256,13 +256,14 @@ fn base<'a>(
     let is_told = |at: usize, held: &HeldText| {
         remembered.has_rested && at != last && knows_more(read, &held.text, &newest.text)
     };
-    let (_, at, held) = *near.iter().find(|(_, at, held)| !is_told(*at, held))?;
-    // Nothing is taken out of what another machine's file said, which a file-sync tool brought a moment ago.
-    if !remembered.has_rested && takes_out(&held.text, read) {
-        let mut others = lately();
-        others.retain(|(text, _)| !takes_out(text, read));
-        let nearest = others.into_iter().min_by_key(|(text, _)| distance(text, read));
-        if let Some((text, version)) = nearest {
+    let (far, at, held) = *near.iter().find(|(_, at, held)| !is_told(*at, held))?;
+    // A file-sync tool may have copied over what was written here a moment ago: then nothing was taken out
+    // of what another machine's file said.
+    if !remembered.has_rested && !newest.by_others && takes_out(&held.text, read) {
+        let others = lately().into_iter().filter(|(text, _)| !takes_out(text, read));
+        let others = others.map(|(text, version)| (distance(&text, read), text, version));
+        let nearest = others.min_by_key(|(other_far, ..)| *other_far);
+        if let Some((_, text, version)) = nearest.filter(|(other_far, ..)| *other_far < far) {
             let held = HeldText { text, by_others: false, is_expected: false, version };
             return Some(Base { held: Cow::Owned(held), is_newest: false, goes_back: false });
         }
