@@ -42,10 +42,10 @@ pub use document_handle::DocumentHandle;
 pub use error::{BuildError, FindError, ImportError, SaveError};
 pub use listening::Listening;
 pub use rejoin_sync::{
-    AutomergeUrl, Availability, ChosenDestinations, ConnectionPhase, ConnectionStatus, Destination,
-    DialerId, DocumentEvent, DocumentId, DocumentStatus, EditError, Flow, Origin, PeerId,
-    PresenceEvent, PublishMode, ServeOnRequest, ShareAll, SharePolicy, StorageId, Traffic,
-    TrafficSecond,
+    AutomergeUrl, Availability, ChosenDestinations, ConnectionError, ConnectionPhase,
+    ConnectionStatus, Destination, DialerId, DocumentEvent, DocumentId, DocumentStatus, EditError,
+    Flow, Origin, PeerId, PresenceEvent, PublishMode, ServeOnRequest, ShareAll, SharePolicy,
+    StorageId, Traffic, TrafficSecond,
 };
 pub use repo::Repo;
 pub use subscription::Subscription;

@@ -5,8 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rejoin_sync::{Admitted, ConnectionId, Event};
-use rejoin_websocket::{Access, CloseCode, Connection, DialOptions, Receiver, Sender, Token};
+use rejoin_sync::{Admitted, ConnectionError, ConnectionId, Event};
+use rejoin_websocket::{
+    Access, CloseCode, Connection, DialError, DialOptions, Receiver, Sender, Token,
+};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
@@ -72,26 +74,34 @@ pub(crate) fn dial(
         let result = match token.map(Token::new).transpose() {
             Ok(token) => {
                 options.token = token;
-                rejoin_websocket::dial(options).await.map_err(|error| error.to_string())
+                rejoin_websocket::dial(options).await.map_err(in_words)
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(ConnectionError::Lost(error.to_string())),
         };
         let Some(core) = weak.upgrade() else { return };
         match result {
             Ok(connection) => {
                 opened(&core, id, connection);
             }
-            Err(reason) => {
-                tracing::debug!(connection = ?id, reason, "dialing failed");
+            Err(error) => {
+                tracing::debug!(connection = ?id, %error, "dialing failed");
                 core.with(|state, now| {
                     if state.links.remove(&id).is_some() {
-                        state.hub.handle(Event::DialFailed { connection: id, reason }, now);
+                        state.hub.handle(Event::DialFailed { connection: id, error }, now);
                     }
                 });
             }
         }
     });
     task.abort_handle()
+}
+
+fn in_words(error: DialError) -> ConnectionError {
+    let words = error.to_string();
+    match error {
+        DialError::Forbidden { .. } => ConnectionError::Refused(words),
+        _ => ConnectionError::Lost(words),
+    }
 }
 
 /// A dialed connection is open, unless it was given up meanwhile.

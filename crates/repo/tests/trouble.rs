@@ -12,13 +12,13 @@ use std::{
 
 use rejoin_document::ObjId;
 use rejoin_repo::{
-    ConnectionPhase, DocumentEvent, DocumentHandle, DocumentId, DocumentStatus, PublishMode, Repo,
-    ServeOnRequest, ShareAll,
+    ConnectionError, ConnectionPhase, DocumentEvent, DocumentHandle, DocumentId, DocumentStatus,
+    PublishMode, Repo, ServeOnRequest, ShareAll,
 };
 use rejoin_storage::{
     Batch, ChunkStore, KeyPrefix, MemoryStore, SharedStore, StorageKey, StoreError,
 };
-use rejoin_websocket::{DialOptions, ListenOptions, dial};
+use rejoin_websocket::{Admission, DialOptions, ListenOptions, TokenSet, dial};
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -153,7 +153,23 @@ async fn a_server_that_is_not_there_is_named_in_words() {
     repo.dial("ws://127.0.0.1:1", None);
     let waiting = connections.wait_for(|all| all.iter().any(|one| one.last_error.is_some()));
     let error = timeout(PATIENCE, waiting).await.unwrap().unwrap()[0].last_error.clone().unwrap();
-    assert!(error.contains("127.0.0.1:1"), "{error}");
+    let ConnectionError::Lost(words) = error else { panic!("{error:?}") };
+    assert!(words.contains("127.0.0.1:1"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_wants_another_token_has_refused() {
+    let server = Repo::builder(Box::new(MemoryStore::new())).policy(ServeOnRequest);
+    let server = server.build().unwrap();
+    let mut options = ListenOptions::new("127.0.0.1:0");
+    options.admission = Admission::Tokens(TokenSet::parse("a-good-secret\n").unwrap());
+    let listening = server.listen(options).await.unwrap();
+    let repo = repo();
+    let mut connections = repo.watch_connections();
+    repo.dial(&format!("ws://{}", listening.address()), Some("another-secret".into()));
+    let waiting = connections.wait_for(|all| all.iter().any(|one| one.last_error.is_some()));
+    let error = timeout(PATIENCE, waiting).await.unwrap().unwrap()[0].last_error.clone().unwrap();
+    assert!(matches!(error, ConnectionError::Refused(_)), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -234,7 +234,7 @@ async fn tell_of_links(repo: Repo) {
             match &trouble {
                 None => tracing::info!(address, "a linked server is connected"),
                 Some(reason) => {
-                    tracing::warn!(address, reason, "a linked server cannot be reached");
+                    tracing::warn!(address, %reason, "a linked server cannot be reached");
                 }
             }
             told.insert(link.dialer, trouble);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rejoin_sync::{Admitted, ConnectionId, DocumentId, Event, wire::WireMessage};
+use rejoin_sync::{Admitted, ConnectionError, ConnectionId, DocumentId, Event, wire::WireMessage};
 
 use crate::{
     check::Failure,
@@ -74,8 +74,8 @@ impl World {
             if let Some(node) = self.alive(process) {
                 node.connections.remove(&connection);
             }
-            let reason = "nobody answers".to_owned();
-            return self.tell(process, Event::DialFailed { connection, reason });
+            let error = ConnectionError::Lost("nobody answers".to_owned());
+            return self.tell(process, Event::DialFailed { connection, error });
         };
         let Some(other) = self.nodes.get(target).map(|node| node.process()) else { return };
         self.network.next += 1;

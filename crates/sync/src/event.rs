@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::StoredDocument;
+use crate::{ConnectionError, StoredDocument};
 
 /// The time, as its caller knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub enum Event {
     DialFailed {
         /// The connection that was asked for.
         connection: ConnectionId,
-        /// Why, in words.
-        reason: String,
+        /// Why.
+        error: ConnectionError,
     },
     /// A frame arrived.
     Received {

@@ -42,8 +42,8 @@ pub use status::{Availability, DiskStatus, DocumentStatus, PeerStatus, ServerSta
 pub use traffic::{Flow, Traffic, TrafficSecond};
 
 use crate::{
-    ConnectionId, DialerId, DocumentEvent, DocumentId, Effect, Event, Extensions, LoadId, Now,
-    PeerId, SharePolicy, StorageId, dialer::Random, ephemeral::SeenMessages,
+    ConnectionError, ConnectionId, DialerId, DocumentEvent, DocumentId, Effect, Event, Extensions,
+    LoadId, Now, PeerId, SharePolicy, StorageId, dialer::Random, ephemeral::SeenMessages,
     handshake::Introduction, wire::PeerMetadata,
 };
 use connection::{Connection, Dialer};
@@ -181,10 +181,12 @@ impl Hub {
     pub fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Dialed { connection } => self.dialed(connection, now),
-            Event::DialFailed { connection, reason } => self.closed(connection, reason, now),
+            Event::DialFailed { connection, error } => self.closed(connection, error, now),
             Event::Received { connection, frame } => self.received(connection, &frame, now),
             Event::Sent { connection, frames } => self.sent(connection, frames, now),
-            Event::Closed { connection, reason } => self.closed(connection, reason, now),
+            Event::Closed { connection, reason } => {
+                self.closed(connection, ConnectionError::Lost(reason), now);
+            }
             Event::NetworkReturned => self.network_returned(now),
             Event::Loaded { load, result } => self.loaded(load, result, now),
             Event::Written { write, result } => self.written(write, result, now),

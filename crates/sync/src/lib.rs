@@ -15,6 +15,7 @@ mod document_id;
 mod peer_id;
 pub mod wire;
 
+mod connection_error;
 mod dialer;
 mod effect;
 mod ephemeral;
@@ -39,6 +40,7 @@ pub use state::{State, StateError};
 pub use document_id::{AutomergeUrl, DocumentId, InvalidAutomergeUrl, InvalidDocumentId};
 pub use peer_id::{InvalidName, PeerId, StorageId};
 
+pub use connection_error::ConnectionError;
 pub use effect::{CloseCause, DocumentEvent, Effect, Origin, PresenceEvent, WriteBatch};
 pub use event::{ConnectionId, DialerId, Event, LoadId, Now, WriteId};
 pub use hub::{

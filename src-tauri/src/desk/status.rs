@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rejoin_repo::{ConnectionPhase, ConnectionStatus, DocumentStatus};
+use rejoin_repo::{ConnectionError, ConnectionPhase, ConnectionStatus, DocumentStatus};
 
 use crate::local::StoredServer;
 use crate::port::{
@@ -81,7 +81,7 @@ pub(crate) fn connection(
         incoming,
         state: state(status),
         since,
-        last_error: status.last_error.as_deref().map(in_words),
+        last_error: status.last_error.as_ref().map(|error| in_words(&error.to_string())),
         next_retry: wait.map(|wait| now + i64::try_from(wait).unwrap_or(i64::MAX / 2)),
     }
 }
@@ -92,14 +92,10 @@ pub(crate) fn state(status: &ConnectionStatus) -> ConnectionState {
         ConnectionPhase::Connected => ConnectionState::Connected,
         ConnectionPhase::Connecting => ConnectionState::Connecting,
         ConnectionPhase::Offline => ConnectionState::Offline,
-        ConnectionPhase::Waiting(_) => {
-            let refused = |error: &String| error.contains("401") || error.contains("403");
-            if status.last_error.as_ref().is_some_and(refused) {
-                ConnectionState::Refused
-            } else {
-                ConnectionState::Waiting
-            }
-        }
+        ConnectionPhase::Waiting(_) => match status.last_error {
+            Some(ConnectionError::Refused(_)) => ConnectionState::Refused,
+            Some(ConnectionError::Lost(_)) | None => ConnectionState::Waiting,
+        },
     }
 }
 
@@ -178,6 +174,25 @@ mod tests {
         assert_eq!(place(&status(false, None)).state, PlaceState::Behind);
         assert_eq!(place(&status(true, None)).name, "home.example:3030");
         assert_eq!(place(&status(true, None)).kind, PlaceKind::Server);
+    }
+
+    #[test]
+    fn who_cannot_be_reached_has_refused_nobody() {
+        let state_after = |error| {
+            state(&ConnectionStatus {
+                dialer: None,
+                address: server().address,
+                phase: ConnectionPhase::Waiting(Duration::ZERO),
+                peer: None,
+                storage_id: None,
+                last_error: Some(error),
+                traffic: Default::default(),
+            })
+        };
+        let lost = ConnectionError::Lost("cannot reach 127.0.0.1:40143: connection refused".into());
+        assert_eq!(state_after(lost), ConnectionState::Waiting);
+        let refused = ConnectionError::Refused("the server does not let us in".into());
+        assert_eq!(state_after(refused), ConnectionState::Refused);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::{
     connection::{Connection, ConnectionPhase, ConnectionStatus, Dialer, Stage},
 };
 use crate::{
-    Admitted, CloseCause, ConnectionId, ConnectionOrigin, DialerId, Effect, Now, PeerContext,
-    StorageId,
+    Admitted, CloseCause, ConnectionError, ConnectionId, ConnectionOrigin, DialerId, Effect, Now,
+    PeerContext, StorageId,
     dialer::Backoff,
     handshake::{HandshakeError, Introduced},
     wire::WireMessage,
@@ -333,12 +333,12 @@ impl Hub {
         }
         self.effects.push(Effect::Close { connection: id, cause, reason: reason.to_owned() });
         if let Some(dialer) = dialer.and_then(|dialer| self.dialers.get_mut(&dialer)) {
-            dialer.last_error = Some(reason.to_owned());
+            dialer.last_error = Some(ConnectionError::Lost(reason.to_owned()));
         }
         self.connections_changed = true;
     }
 
-    pub(super) fn closed(&mut self, id: ConnectionId, reason: String, now: Now) {
+    pub(super) fn closed(&mut self, id: ConnectionId, error: ConnectionError, now: Now) {
         self.end_sessions(id, now);
         let Some(connection) = self.connections.remove(&id) else { return };
         let random = self.random.next();
@@ -351,7 +351,7 @@ impl Hub {
                 dialer.backoff.succeeded();
             }
             if !matches!(connection.stage, Stage::Closing) {
-                dialer.last_error = Some(reason);
+                dialer.last_error = Some(error);
             }
             if !self.offline {
                 let pause = match std::mem::take(&mut dialer.at_once) {

@@ -8,8 +8,8 @@ use std::{
 
 use super::traffic::Traffic;
 use crate::{
-    ConnectionId, ConnectionOrigin, DialerId, DocumentId, PeerContext, PeerId, StorageId,
-    dialer::Backoff,
+    ConnectionError, ConnectionId, ConnectionOrigin, DialerId, DocumentId, PeerContext, PeerId,
+    StorageId, dialer::Backoff,
 };
 
 /// One connection and what waits to be sent on it.
@@ -66,7 +66,7 @@ pub(super) struct Dialer {
     pub(super) retry_at: Option<Duration>,
     /// Dial as soon as the connection is closed, without a pause.
     pub(super) at_once: bool,
-    pub(super) last_error: Option<String>,
+    pub(super) last_error: Option<ConnectionError>,
 }
 
 /// One connection, or one address that should have one, for people to see.
@@ -82,8 +82,8 @@ pub struct ConnectionStatus {
     pub peer: Option<PeerId>,
     /// The store behind it.
     pub storage_id: Option<StorageId>,
-    /// Why the last attempt or connection ended, in words.
-    pub last_error: Option<String>,
+    /// Why the last attempt or connection ended.
+    pub last_error: Option<ConnectionError>,
     /// What has passed on the connection that is open now, whatever it is about.
     pub traffic: Traffic,
 }

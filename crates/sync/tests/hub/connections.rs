@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rejoin_sync::{
-    Admitted, CloseCause, ConnectionPhase, DocumentEvent, Event, PeerId, PresenceEvent,
-    PublishMode, ServeOnRequest, ShareAll,
+    Admitted, CloseCause, ConnectionError, ConnectionPhase, DocumentEvent, Event, PeerId,
+    PresenceEvent, PublishMode, ServeOnRequest, ShareAll,
     presence::PresenceMessage,
     wire::{DocumentMessage, EphemeralMessage, PeerMetadata, WireMessage},
 };
@@ -43,7 +43,8 @@ fn a_lost_connection_is_dialed_again_and_says_why_it_was_lost() {
     net.cut();
     let status = net.machines[client].hub.connections().remove(0);
     assert!(matches!(status.phase, ConnectionPhase::Waiting(_)));
-    assert_eq!(status.last_error.as_deref(), Some("the network is gone"));
+    let gone = ConnectionError::Lost("the network is gone".into());
+    assert_eq!(status.last_error, Some(gone));
     net.advance(Duration::from_secs(120));
     net.type_into(client, &id(1), "!");
     net.is_cut = false;

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rejoin_document::{ActorId, CommitOptions, Document, ObjId, ObjType, Prop, TextUnit, Value};
 use rejoin_sync::{
-    Admitted, CloseCause, ConnectionId, DocumentEvent, DocumentId, DocumentStatus, Effect, Event,
-    Hub, HubOptions, LoadId, Now, PeerId, SharePolicy, StorageId, StoredDocument, WriteBatch,
-    WriteId, wire::WireMessage,
+    Admitted, CloseCause, ConnectionError, ConnectionId, DocumentEvent, DocumentId, DocumentStatus,
+    Effect, Event, Hub, HubOptions, LoadId, Now, PeerId, SharePolicy, StorageId, StoredDocument,
+    WriteBatch, WriteId, wire::WireMessage,
 };
 
 pub(crate) type Store = BTreeMap<Vec<String>, Vec<u8>>;
@@ -247,7 +247,10 @@ impl Net {
                 self.peers.insert((to, other), (index, connection));
                 Event::Dialed { connection }
             }
-            None => Event::DialFailed { connection, reason: "nobody answers".into() },
+            None => {
+                let error = ConnectionError::Lost("nobody answers".into());
+                Event::DialFailed { connection, error }
+            }
         };
         self.machines[index].hub.handle(event, now);
     }
