@@ -7,7 +7,10 @@ import { runNetworkAdapterTests } from "@automerge/automerge-repo/helpers/tests/
 import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket"
 
 const url = process.env.REJOIN_TEST_SERVER
-const adapter = () => new WebSocketClientAdapter(url, 200)
+// Adapters dial again when they have waited for so long, also while the first socket still opens; the
+// tests close one then, and the machine may be busy.
+const retryInterval = 60_000
+const adapter = () => new WebSocketClientAdapter(url, retryInterval)
 
 function disconnect(adapter) {
   // Not every test uses all three, and one that was never connected cannot be disconnected.
