@@ -222,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn what_got_worse_at_a_place_is_told_at_once_also_when_another_one_came() {
+        let saved = status(SAVED, PlaceState::Saved);
+        let mut window = Listening::new(saved.clone());
+        let mut joined = status(SAVED, PlaceState::Behind);
+        let other = Place { name: "Ben".to_owned(), ..joined.places[0].clone() };
+        joined.places.insert(0, other);
+        window.is(&joined);
+        assert_eq!(window.heard, [status(SAVED, PlaceState::Behind)]);
+        window.rest(200, &joined);
+        assert_eq!(window.heard[1..], [joined]);
+    }
+
+    #[test]
     fn a_place_that_came_or_went_waits_for_its_turn() {
         let alone = NoteStatus { disk: SAVED, places: Vec::new() };
         let mut window = Listening::new(alone.clone());

@@ -24,20 +24,19 @@ impl NoteStatus {
     }
 
     /// This status with what is worse in `now`, and nothing of what is better there; none when nothing is
-    /// worse. Which places there are is neither better nor worse.
+    /// worse. That there is one place more or less is neither better nor worse. Of places with one name the
+    /// worst counts.
     pub(crate) fn lowered_by(&self, now: &Self) -> Option<Self> {
         let mut lowered = self.clone();
         if now.disk.rank() < self.disk.rank() {
             lowered.disk = now.disk.clone();
         }
-        let names = |status: &Self| -> Vec<(String, PlaceKind)> {
-            status.places.iter().map(|place| (place.name.clone(), place.kind)).collect()
-        };
-        if names(self) == names(now) {
-            for (place, now) in lowered.places.iter_mut().zip(&now.places) {
-                if now.state > place.state {
-                    *place = now.clone();
-                }
+        for place in &mut lowered.places {
+            let same = |it: &&Place| it.name == place.name && it.kind == place.kind;
+            if let Some(worst) = now.places.iter().filter(same).max_by_key(|it| it.state)
+                && worst.state > place.state
+            {
+                *place = worst.clone();
             }
         }
         (lowered != *self).then_some(lowered)

@@ -51,10 +51,10 @@ const body = Decoration.line({ class: "md-row" });
  * be shown as one.
  */
 export function tableLook(state: EditorState, table: SyntaxNode, visible: Span, measured: Span): TableLook | null {
-  const header = table.getChild("TableHeader");
-  const delimiter = table.getChild("TableDelimiter");
-  if (!header || !delimiter) return null;
-  const rows = [header, ...table.getChildren("TableRow").filter((row) => touches(row, measured))];
+  const header = table.firstChild;
+  const delimiter = header?.nextSibling;
+  if (header?.name !== "TableHeader" || delimiter?.name !== "TableDelimiter") return null;
+  const rows = [header, ...rowsIn(table, measured)];
   if (rows.some((row) => row.to - row.from > longestRow)) return null;
 
   const cells = rows.map((row) => cellsOf(state, row));
@@ -103,6 +103,15 @@ export function tableLook(state: EditorState, table: SyntaxNode, visible: Span, 
     look.replaced.push(hidden.range(delimiter.from, delimiter.to));
   }
   return look;
+}
+
+/** The rows that touch a span, without looking at all others: a table may be as long as the note. */
+function rowsIn(table: SyntaxNode, span: Span): SyntaxNode[] {
+  const rows: SyntaxNode[] = [];
+  for (let row = table.childAfter(span.from - 1); row && row.from <= span.to; row = row.nextSibling) {
+    if (row.name === "TableRow") rows.push(row);
+  }
+  return rows;
 }
 
 function touches(node: Span, span: Span): boolean {

@@ -294,7 +294,7 @@ mod tests {
     use crate::file_path::FilePath;
     use crate::file_text::Form;
     use crate::memory::Version;
-    use crate::planner::{NoHistory, SameFile};
+    use crate::planner::Said;
 
     fn remembered(texts: &[&str]) -> Remembered {
         let mut remembered = Remembered {
@@ -329,7 +329,7 @@ mod tests {
     }
 
     fn edit(read: &str, remembered: &Remembered, now: &str) -> FileEdit {
-        of_file(&NoteId("note".into()), read, remembered, &self::now(now), &NoHistory)
+        of_file(&NoteId("note".into()), read, remembered, &self::now(now), &Said::NOTHING)
     }
 
     #[track_caller]
@@ -454,39 +454,6 @@ mod tests {
         let old = self::edit("one\nmore\ntwo\n", &remembered, side_by_side);
         let text = old.changes.apply(side_by_side).unwrap();
         assert!(text.contains("call Ben") && text.contains("trains and boats"), "{text}");
-    }
-
-    /// A note that said `.0` once.
-    struct Said(&'static str);
-
-    impl History for Said {
-        fn since(&self, _: &NoteId, _: &Version) -> Option<(String, ChangeSet)> {
-            None
-        }
-
-        fn between(&self, _: &NoteId, _: &Version, _: &Version) -> Option<ChangeSet> {
-            None
-        }
-
-        fn said(&self, _: &NoteId, text: &str) -> bool {
-            text == self.0
-        }
-
-        fn lately(&self, _: &NoteId) -> Vec<(String, Version)> {
-            vec![(self.0.to_owned(), Version::default())]
-        }
-
-        fn is_taken(&self, _: &NoteId, _: &HeldText, _: &ChangeSet) -> bool {
-            false
-        }
-
-        fn same_file(&self, _: &NoteId, _: &NoteId) -> Option<SameFile> {
-            None
-        }
-
-        fn doubles(&self, _: &NoteId, _: &[Version]) -> Option<ChangeSet> {
-            None
-        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl World {
 
     fn plan_with(&self, options: PlanOptions) -> Plan {
         let notes = Notes { now: &self.notes, departed: &self.departed };
-        let plan = plan(&self.disk(), notes, &self.memory, &NoHistory, options);
+        let plan = plan(&self.disk(), notes, &self.memory, &Said::NOTHING, options);
         self.check_parts(&plan);
         plan
     }
@@ -59,7 +59,7 @@ impl World {
     fn check_parts(&self, plan: &Plan) {
         for note in self.notes.keys().filter(|_| plan.too_many_gone.is_none()) {
             let (disk, some) = (self.disk(), BTreeSet::from([note.clone()]));
-            let alone = plan_some(&disk, &self.notes, &self.memory, &NoHistory, &some);
+            let alone = plan_some(&disk, &self.notes, &self.memory, &Said::NOTHING, &some);
             let among = plan.actions.iter().filter(|action| action.note() == Some(note));
             if let Some(alone) = alone {
                 assert_eq!(alone.iter().collect::<Vec<_>>(), among.collect::<Vec<_>>());
@@ -372,7 +372,7 @@ fn ids_bring_notes_and_files_together_without_memory() {
     let mut disk = world.disk();
     disk.ids.insert(path("Elsewhere.md"), NoteId("a".into()));
     let notes = Notes { now: &world.notes, departed: &world.departed };
-    let plan = plan(&disk, notes, &world.memory, &NoHistory, PlanOptions::default());
+    let plan = plan(&disk, notes, &world.memory, &Said::NOTHING, PlanOptions::default());
     assert!(matches!(&plan.actions[..], [Action::Edit { review: true, .. }, Action::Adopt { .. }]));
 }
 
